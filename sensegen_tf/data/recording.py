@@ -1,0 +1,108 @@
+"""A recording: what a sensor wrote down, with all that is needed to read it."""
+
+import dataclasses
+import fractions
+
+import numpy as np
+import scipy.signal
+
+from sensegen_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """Samples [start, stop) of a recording that carry one label."""
+
+    start: int
+    stop: int
+    label: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recording:
+    """One uninterrupted recording of one subject.
+
+    Attributes:
+      name: where it came from, for messages: a file, a record, a number.
+      signals: float32 [T, C], in physical units.
+      rate: samples a second, Hz.
+      channels: C names, none twice.
+      units: C units, such as "g", "rad/s", "mV".
+      subject: the person (or device) recorded.
+      spans: labelled spans in order of time; may be empty and need not cover the recording.
+
+    Raises:
+      InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
+    """
+
+    name: str
+    signals: np.ndarray
+    rate: float
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    subject: str
+    spans: tuple[Span, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "signals", np.asarray(self.signals, np.float32))
+        if self.signals.ndim != 2 or self.signals.shape[1] != len(self.channels):
+            raise InputError(
+                f"{self.name}: signals of shape {self.signals.shape} do not fit "
+                f"{len(self.channels)} channels {', '.join(self.channels)}; expected [time, channel]"
+            )
+        if len(self.units) != len(self.channels):
+            raise InputError(f"{self.name}: {len(self.units)} units for {len(self.channels)} channels")
+        if len(set(self.channels)) != len(self.channels):
+            raise InputError(f"{self.name}: a channel name stands twice in {', '.join(self.channels)}")
+        if not (np.isfinite(self.rate) and self.rate > 0):
+            raise InputError(f"{self.name}: the rate must be above 0 Hz, got {self.rate}")
+        bad = np.argwhere(~np.isfinite(self.signals))
+        if len(bad):
+            row, column = bad[0]
+            raise InputError(
+                f"{self.name}: {len(bad)} values are not finite; the first is sample {row} "
+                f"of channel {self.channels[column]}. Repair or cut them out first"
+            )
+
+    @property
+    def seconds(self):
+        """Duration in seconds."""
+        return len(self.signals) / self.rate
+
+    def select(self, channels):
+        """The same recording with the named channels alone, in the order given.
+
+        Raises:
+          InputError: a name that the recording lacks.
+        """
+        missing = [name for name in channels if name not in self.channels]
+        if missing:
+            raise InputError(f"{self.name}: no channel named {', '.join(missing)}; it has {', '.join(self.channels)}")
+        columns = [self.channels.index(name) for name in channels]
+        return dataclasses.replace(
+            self,
+            signals=self.signals[:, columns],
+            channels=tuple(channels),
+            units=tuple(self.units[column] for column in columns),
+        )
+
+    def resample(self, rate):
+        """The same recording at `rate` Hz, through a polyphase filter (scipy.signal.resample_poly).
+
+        Raises:
+          InputError: a rate that is not above 0.
+        """
+        if not (np.isfinite(rate) and rate > 0):
+            raise InputError(f"cannot resample {self.name} to {rate} Hz: the rate must be above 0")
+        ratio = fractions.Fraction(rate / self.rate).limit_denominator(10_000)
+        if ratio == 1:
+            return self
+        # "line" takes the straight line between the ends away first, so that the filter does not ring at them.
+        signals = scipy.signal.resample_poly(
+            self.signals.astype(np.float64), ratio.numerator, ratio.denominator, axis=0, padtype="line"
+        )
+        scaled = [
+            Span(round(span.start * ratio), min(round(span.stop * ratio), len(signals)), span.label)
+            for span in self.spans
+        ]
+        return dataclasses.replace(self, signals=signals, rate=float(rate), spans=tuple(scaled))

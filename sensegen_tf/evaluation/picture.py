@@ -1,0 +1,106 @@
+"""One picture of real beside synthetic: traces on the same axes, amplitude spectra, value histograms."""
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from sensegen_tf.evaluation.fidelity import amplitude_spectrum
+from sensegen_tf.files import whole_file
+
+_REAL, _SYNTHETIC = "#1f4e79", "#d1600a"
+_TRACES = 4
+
+
+def compare(real, synthetic, rate, channels, units, title):
+    """Draws real windows beside synthetic ones.
+
+    Args:
+      real, synthetic: [N, T, C], physical units; four windows of each, evenly spread, are drawn, all are measured.
+      rate: Hz.
+      channels, units: C strings each.
+      title: of the picture.
+
+    Returns:
+      A `matplotlib.figure.Figure`.
+    """
+    groups = list(dict.fromkeys(units))
+    heights = [1.0, 1.0] * len(groups) + [1.15, 1.15]
+    figure = Figure(figsize=(14, 2.4 * sum(heights)), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=13)
+    blocks = figure.subfigures(len(heights), 1, height_ratios=heights)
+    times = np.arange(real.shape[1]) / rate
+    for index, unit in enumerate(groups):
+        columns = [column for column, name in enumerate(units) if name == unit]
+        names = [channels[column] for column in columns]
+        limits = _limits(real[..., columns])
+        for block, values, what in (
+            (blocks[2 * index], real, "Real recordings"),
+            (blocks[2 * index + 1], synthetic, "Synthetic"),
+        ):
+            _traces(block, values[..., columns], times, limits, names, unit, what)
+    _spectra(blocks[-2], real, synthetic, rate, channels, units)
+    _histograms(blocks[-1], real, synthetic, channels, units)
+    return figure
+
+
+def _limits(values):
+    low, high = np.quantile(values, [0.0005, 0.9995])
+    margin = 0.1 * (high - low)
+    return low - margin, high + margin
+
+
+def _traces(block, values, times, limits, names, unit, what):
+    axes = block.subplots(1, _TRACES, sharey=True)
+    block.suptitle(
+        what, fontsize=11, fontweight="bold", x=0.01, ha="left", color=_REAL if "Real" in what else _SYNTHETIC
+    )
+    for number, axis in zip(np.linspace(0, len(values) - 1, _TRACES).astype(int), axes, strict=True):
+        for column, name in enumerate(names):
+            axis.plot(times, values[number, :, column], linewidth=1, label=name, color=f"C{column}")
+        axis.set_ylim(limits)
+        axis.set_xlabel("time [s]")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel(f"[{unit}]")
+    axes[-1].legend(loc="upper right", fontsize=8)
+
+
+def _spectra(block, real, synthetic, rate, channels, units):
+    axes = block.subplots(1, len(channels), squeeze=False)[0]
+    block.suptitle("Amplitude spectrum", fontsize=11, fontweight="bold", x=0.01, ha="left")
+    for column, axis in enumerate(axes):
+        for values, color, label in ((real, _REAL, "real"), (synthetic, _SYNTHETIC, "synthetic")):
+            frequencies, density = amplitude_spectrum(values, rate)
+            axis.loglog(frequencies[1:], density[1:, column], color=color, label=label)
+        axis.set_title(channels[column], fontsize=10)
+        axis.set_xlabel("frequency [Hz]")
+        axis.set_ylabel(f"[{units[column]}/√Hz]")
+        axis.grid(alpha=0.3, which="both")
+    axes[-1].legend(fontsize=8)
+
+
+def _histograms(block, real, synthetic, channels, units):
+    axes = block.subplots(1, len(channels), squeeze=False)[0]
+    block.suptitle("Distribution of values", fontsize=11, fontweight="bold", x=0.01, ha="left")
+    for column, axis in enumerate(axes):
+        bins = np.linspace(*_limits(real[..., column]), 80)
+        for values, color, label in ((real, _REAL, "real"), (synthetic, _SYNTHETIC, "synthetic")):
+            flat = np.clip(values[..., column].ravel(), bins[0], bins[-1])
+            axis.hist(flat, bins, density=True, histtype="step", color=color, label=label, linewidth=1.4)
+        axis.set_title(channels[column], fontsize=10)
+        axis.set_xlabel(f"[{units[column]}]")
+        axis.set_yticks([])
+    axes[-1].legend(fontsize=8)
+
+
+def save(figure, path):
+    """Writes a figure as PNG, whole or not at all."""
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def to_image(figure):
+    """A figure as uint8 [height, width, 3]."""
+    figure.set_dpi(70)
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3]

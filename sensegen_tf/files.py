@@ -1,0 +1,81 @@
+"""Files and folders that appear whole or not at all."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+
+from sensegen_tf.errors import InputError
+
+
+@contextlib.contextmanager
+def _whole(path, make_temporary, remove):
+    """Yields a temporary path beside `path`, which takes its name when the block ends without an exception."""
+    path = os.path.abspath(path)
+    folder = os.path.dirname(path)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        temporary = make_temporary(folder, f".{os.path.basename(path)}.tmp-")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        remove(temporary)
+        raise InputError(f"cannot write {path}: {error.strerror or error}; nothing was left behind") from error
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def _temporary_file(folder, prefix):
+    handle, path = tempfile.mkstemp(prefix=prefix, dir=folder)
+    os.fchmod(handle, 0o644)
+    os.close(handle)
+    return path
+
+
+def _temporary_folder(folder, prefix):
+    path = tempfile.mkdtemp(prefix=prefix, dir=folder)
+    os.chmod(path, 0o755)
+    return path
+
+
+def whole_file(path):
+    """Context manager: a temporary file's path; the file replaces `path` when the block ends without an exception.
+
+    Raises:
+      InputError: the folder cannot be written, or the disk is full. Nothing half-written is left.
+    """
+    return _whole(path, _temporary_file, os.remove)
+
+
+def whole_folder(path):
+    """Context manager: a temporary folder's path; it becomes `path`, which must not exist, when the block succeeds.
+
+    Raises:
+      InputError: the folder cannot be written, or the disk is full. Nothing half-written is left.
+    """
+    return _whole(path, _temporary_folder, lambda p: shutil.rmtree(p, ignore_errors=True))
+
+
+def write_json(path, value):
+    """Writes `value` as indented JSON, whole or not at all."""
+    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, allow_nan=False)
+        file.write("\n")
+
+
+def read_json(path):
+    """Reads a JSON file.
+
+    Raises:
+      InputError: there is no such file, or it is not JSON.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error

@@ -1,0 +1,113 @@
+"""Generated series to files, a chunk at a time, so that memory stays bounded; the suffix chooses the format."""
+
+import contextlib
+import csv
+import os
+import zipfile
+
+import numpy as np
+import tensorflow as tf
+
+from sensegen_tf.data import records
+from sensegen_tf.errors import InputError
+from sensegen_tf.files import whole_file
+
+
+def _member(archive, name):
+    """A member of an NPZ with a fixed date, so that equal content gives equal bytes."""
+    return archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True)
+
+
+@contextlib.contextmanager
+def _npz(path, card, count, length):
+    """NPZ: `samples` float32 [N, T, C], `seeds` int64 [N], `rate`, `channels`, `units`."""
+    seeds = []
+    with zipfile.ZipFile(path, "w") as archive:
+        with _member(archive, "samples") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (count, length, len(card.channels))}
+            np.lib.format.write_array_header_1_0(file, header)
+
+            def write(chunk_seeds, samples):
+                file.write(np.ascontiguousarray(samples, "<f4").data)
+                seeds.append(chunk_seeds)
+
+            yield write
+        rest = {
+            "seeds": np.concatenate(seeds),
+            "rate": np.float64(card.rate),
+            "channels": np.array(card.channels),
+            "units": np.array(card.units),
+        }
+        for name, value in rest.items():
+            with _member(archive, name) as file:
+                np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
+
+
+@contextlib.contextmanager
+def _csv(path, card, count, length):
+    """CSV, a row a sample: number of the series, time in seconds, one column a channel with its unit."""
+    del count
+    times = [f"{index / card.rate:.6f}" for index in range(length)]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["series", "time [s]"] + [f"{c} [{u}]" for c, u in zip(card.channels, card.units, strict=True)])
+        written = 0
+
+        def write(chunk_seeds, samples):
+            nonlocal written
+            for series in samples:
+                # str of a float32 is the shortest text that reads back as the same float32.
+                rows = zip(times, series, strict=True)
+                writer.writerows([written, time, *map(str, values)] for time, values in rows)
+                written += 1
+
+        yield write
+
+
+@contextlib.contextmanager
+def _tfrecord(path, card, count, length):
+    """TFRecord of `data.records.example`."""
+    del count, length
+    with tf.io.TFRecordWriter(path) as writer:
+
+        def write(chunk_seeds, samples):
+            for seed, series in zip(chunk_seeds, samples, strict=True):
+                writer.write(records.example(series, card.rate, card.channels, card.units, int(seed)))
+
+        yield write
+
+
+_WRITERS = {".npz": _npz, ".csv": _csv, ".tfrecord": _tfrecord}
+
+
+def check_suffix(path):
+    """Refuses a path whose suffix names no format.
+
+    Raises:
+      InputError: with the formats that there are.
+    """
+    suffix = os.path.splitext(path)[1]
+    if suffix not in _WRITERS:
+        raise InputError(f"--output={path}: the suffix must be one of {', '.join(_WRITERS)}, got {suffix or 'none'}")
+    return suffix
+
+
+@contextlib.contextmanager
+def open_writer(path, card, count, length):
+    """Opens a file of generated series, which appears whole or not at all.
+
+    Args:
+      path: ends in .npz, .csv or .tfrecord.
+      card: the `ModelCard` of the generator.
+      count: how many series will be written.
+      length: T of each.
+
+    Yields:
+      A function of (seeds int64 [n], samples float32 [n, T, C]) that writes a chunk.
+
+    Raises:
+      InputError: an unknown suffix, or a file that cannot be written.
+    """
+    writer = _WRITERS[check_suffix(path)]
+    with whole_file(path) as temporary, writer(temporary, card, count, length) as write:
+        yield write

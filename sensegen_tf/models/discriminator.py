@@ -1,0 +1,54 @@
+"""The discriminator: tells real series from generated ones."""
+
+import dataclasses
+
+import keras
+
+from sensegen_tf.layers.lstm import LSTMStack
+from sensegen_tf.models.zoo import DiscriminatorConfig
+
+
+@keras.saving.register_keras_serializable("sensegen_tf")
+class Discriminator(keras.Model):
+    """A Keras classifier of series (SenseGen, section III): LSTM, a sigmoid layer, one logit from the last step.
+
+    Args:
+      config: sizes.
+      channels: C.
+      seed: of the initial weights.
+    """
+
+    def __init__(self, config, channels, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.config, self.channels, self.seed = config, channels, seed
+        glorot = keras.initializers.GlorotUniform(seed)
+        self.recurrent = LSTMStack(config.units, seed, name="recurrent")
+        self.dense = keras.layers.Dense(
+            config.dense_units, activation="sigmoid", kernel_initializer=glorot, name="dense"
+        )
+        self.logit = keras.layers.Dense(1, kernel_initializer=glorot, name="logit")
+
+    def build(self, input_shape=None):
+        del input_shape
+        self.recurrent.build((None, None, self.channels))
+        self.dense.build((None, self.config.units[-1]))
+        self.logit.build((None, self.config.dense_units))
+
+    def call(self, series):
+        """Standardised series [B, T, C] -> logits [B]; above 0 means real."""
+        _, state = self.recurrent(series)
+        h, _ = state[-1]
+        return self.logit(self.dense(h))[:, 0]
+
+    def get_config(self):
+        return {
+            "config": dataclasses.asdict(self.config),
+            "channels": self.channels,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        sizes = {**config["config"], "units": tuple(config["config"]["units"])}
+        return cls(**{**config, "config": DiscriminatorConfig(**sizes)})

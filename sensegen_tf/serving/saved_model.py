@@ -1,0 +1,104 @@
+"""Writing a SavedModel version, all or nothing, and finding it again."""
+
+import dataclasses
+import os
+
+import tensorflow as tf
+
+from sensegen_tf.errors import InputError
+from sensegen_tf.files import read_json, whole_folder, write_json
+from sensegen_tf.serving.signatures import Signatures
+
+_CARD = "model_card.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCard:
+    """What a recipient must know to read the samples; `model_card.json` beside `saved_model.pb`.
+
+    Attributes:
+      name: row of the zoo.
+      rate: Hz.
+      channels, units: C names and units.
+      window_length: samples in a training window.
+      source: where the recordings came from.
+      data: the statistics of the training data, see `data.windows.Dataset.describe`.
+      flags: the resolved training flags.
+      versions: package versions.
+      metrics: of the last outer iteration.
+    """
+
+    name: str
+    rate: float
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    window_length: int
+    source: str
+    data: dict
+    flags: dict
+    versions: dict
+    metrics: dict
+
+
+def versions_in(model_dir):
+    """The version numbers in a model's folder, ascending; empty where there is none."""
+    if not os.path.isdir(model_dir):
+        return []
+    names = (name for name in os.listdir(model_dir) if name.isdecimal())
+    return sorted(int(name) for name in names if os.path.exists(os.path.join(model_dir, name, "saved_model.pb")))
+
+
+def write_version(generator, standardizer, card, model_dir):
+    """Writes the next integer version, which appears whole: a server may be polling the folder.
+
+    Args:
+      generator: a trained `Generator`.
+      standardizer: the `Standardizer` of its data.
+      card: a `ModelCard`.
+      model_dir: the model's folder; made if missing.
+
+    Returns:
+      The path of the new version.
+
+    Raises:
+      InputError: the folder cannot be written.
+    """
+    taken = [int(name) for name in os.listdir(model_dir) if name.isdecimal()] if os.path.isdir(model_dir) else []
+    path = os.path.join(model_dir, str(max(taken, default=0) + 1))
+    module = Signatures(generator, standardizer)
+    with whole_folder(path) as temporary:
+        tf.saved_model.save(module, temporary, signatures=module.signatures())
+        write_json(os.path.join(temporary, _CARD), dataclasses.asdict(card))
+    return path
+
+
+def find_version(path):
+    """The version that a path means: itself, or the highest integer below it.
+
+    Raises:
+      InputError: there is no SavedModel there.
+    """
+    if os.path.exists(os.path.join(path, "saved_model.pb")):
+        return path
+    versions = versions_in(path)
+    if not versions:
+        raise InputError(
+            f"no SavedModel at {path}: expected {os.path.join(path, 'saved_model.pb')} or "
+            f"{os.path.join(path, 'NUMBER', 'saved_model.pb')}. Training prints the path of the model that it wrote"
+        )
+    return os.path.join(path, str(versions[-1]))
+
+
+def read_card(version):
+    """The `ModelCard` of a version.
+
+    Raises:
+      InputError: it is missing or not one of ours.
+    """
+    path = os.path.join(version, _CARD)
+    try:
+        values = read_json(path)
+        lists = {name: tuple(values[name]) for name in ("channels", "units")}
+        return ModelCard(**{**values, **lists})
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path} is not a model card of this version of sensegen_tf: {error}") from error

@@ -1,0 +1,224 @@
+"""Trains SenseGen on recordings and exports a SavedModel that samples.
+
+Example:
+  python -m sensegen_tf.train --flagfile=experiments/quickstart.flags
+
+The same command again goes on where a run stopped. Flags are described below; --flagfile=F reads them from a file.
+"""
+
+import os
+import shlex
+import signal
+import sys
+
+from absl import flags
+
+from sensegen_tf import commands
+from sensegen_tf.models.zoo import ZOO
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_enum("source", None, ["watch", "ecg"], "recordings: watch (wrist IMU), ecg (five minutes of ECG)")
+flags.DEFINE_list("channels", [], "names of the channels to learn, in order; by default all")
+flags.DEFINE_float("resample_hz", None, "resample the recordings to this rate first (polyphase filter)")
+flags.DEFINE_integer("window_length", 128, "samples in a training window", lower_bound=2)
+flags.DEFINE_integer("stride", 64, "samples from one window's start to the next one's", lower_bound=1)
+flags.DEFINE_list("holdout_subjects", [], "subjects to hold out; by default the last --holdout_fraction of them")
+flags.DEFINE_float("holdout_fraction", 0.2, "share of the subjects (with one: of the time) held out, in (0, 1)")
+
+flags.DEFINE_enum(
+    "model", "sensegen", list(ZOO), "row of the zoo: " + "; ".join(f"{k}: {v.summary}" for k, v in ZOO.items())
+)
+flags.DEFINE_enum(
+    "schedule",
+    "alternating",
+    ["alternating", "algorithm1"],
+    "alternating: a fresh minibatch at every step; algorithm1: as printed in the paper, one minibatch a player and "
+    "outer iteration, repeated for all its steps",
+)
+flags.DEFINE_integer("outer_iterations", 10, "outer iterations of Algorithm 1", lower_bound=1)
+flags.DEFINE_integer("discriminator_steps", 200, "steps of the discriminator in an outer iteration", lower_bound=0)
+flags.DEFINE_integer("generator_steps", 100, "steps of the generator in an outer iteration", lower_bound=0)
+flags.DEFINE_integer("batch_size", 64, "windows in a minibatch", lower_bound=1)
+flags.DEFINE_float("generator_learning_rate", 1e-3, "learning rate of Adam", lower_bound=1e-12)
+flags.DEFINE_float("discriminator_learning_rate", 1e-3, "learning rate of Adam", lower_bound=1e-12)
+flags.DEFINE_enum("learning_rate_decay", "none", ["none", "cosine"], "of both learning rates, over the whole run")
+flags.DEFINE_float("gradient_clip_norm", 1.0, "largest global norm of a gradient", lower_bound=1e-12)
+flags.DEFINE_integer("evaluation_windows", 512, "most held-out windows measured an outer iteration", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bound=2**31 - 1)
+
+flags.DEFINE_string("run_dir", None, "folder of the run: checkpoints, metrics, logs, picture")
+flags.DEFINE_string("model_dir", None, "folder of the exported versions; by default RUN_DIR/model")
+flags.DEFINE_float("checkpoint_seconds", 60, "longest time between two checkpoints", lower_bound=0)
+flags.mark_flags_as_required(["source", "run_dir"])
+
+# Series that are sampled for the picture and its figures.
+_PICTURE_SERIES = 512
+
+
+def _values(config_class, **given):
+    """An instance of a configuration class from the flags of the same names."""
+    fields = [field for field in config_class.__dataclass_fields__ if field not in given]
+    return config_class(**{field: FLAGS[field].value for field in fields}, **given)
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C (or SIGTERM) into a request to stop after the step; a second one stops at once."""
+
+    def __init__(self):
+        self.requested = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._request)
+
+    def _request(self, number, frame):
+        del frame
+        self.requested = True
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _load_dataset(config):
+    from sensegen_tf.data import windows
+    from sensegen_tf.data.sources import SOURCES
+
+    recordings = SOURCES[FLAGS.source]()
+    if FLAGS.channels:
+        recordings = [recording.select(FLAGS.channels) for recording in recordings]
+    if FLAGS.resample_hz:
+        recordings = [recording.resample(FLAGS.resample_hz) for recording in recordings]
+    return windows.prepare(recordings, config)
+
+
+def _build_models(channels):
+    from sensegen_tf.models.discriminator import Discriminator
+    from sensegen_tf.models.generator import Generator
+
+    row = ZOO[FLAGS.model]
+    generator = Generator(row.generator, channels, FLAGS.seed)
+    discriminator = Discriminator(row.discriminator, channels, FLAGS.seed)
+    generator.build()
+    discriminator.build()
+    return generator, discriminator
+
+
+def _export(run, generator, dataset):
+    from sensegen_tf.serving import saved_model
+
+    card = saved_model.ModelCard(
+        name=FLAGS.model,
+        rate=dataset.rate,
+        channels=dataset.channels,
+        units=dataset.units,
+        window_length=FLAGS.window_length,
+        source=FLAGS.source,
+        data=run.read("data"),
+        flags=run.read("flags"),
+        versions=run.read("versions"),
+        metrics=run.metrics()[-1],
+    )
+    model_dir = FLAGS.model_dir or run.file("model")
+    return saved_model.write_version(generator, dataset.standardizer, card, model_dir)
+
+
+def _look(run, version, dataset):
+    """Samples from the exported model; draws real beside synthetic; measures the spectra."""
+    from sensegen_tf.evaluation import fidelity
+    from sensegen_tf.generation import local
+
+    ((_, synthetic),) = local.generate(version, _PICTURE_SERIES, FLAGS.window_length, FLAGS.seed, _PICTURE_SERIES)
+    real, heldout = dataset.training.values, dataset.heldout.values
+    low, high = 0.5, 0.4 * dataset.rate
+    differences = {
+        what: fidelity.spectral_difference(real, values, dataset.rate, low, high)[0].tolist()
+        for what, values in (("synthetic", synthetic), ("held-out", heldout))
+    }
+    results = {"spectrum": {"band_hz": [low, high], "largest_difference_db": differences}}
+    picture = _picture()
+    if picture:
+        title = f"{FLAGS.model} on {FLAGS.source}: {len(real)} training windows, {len(synthetic)} synthetic ones"
+        figure = picture.compare(real, synthetic, dataset.rate, dataset.channels, dataset.units, title)
+        picture.save(figure, run.file("picture.png"))
+        results["picture"] = run.file("picture.png")
+    return results
+
+
+def _picture():
+    """The module that draws, or None where matplotlib is not installed."""
+    try:
+        from sensegen_tf.evaluation import picture
+    except ImportError:
+        return None
+    return picture
+
+
+def _print_results(run, results):
+    channels = run.read("data")["channels"]
+    low, high = results["spectrum"]["band_hz"]
+    print(f"\nLargest difference of the amplitude spectrum from {low:g} to {high:g} Hz against the training windows:")
+    for what, differences in results["spectrum"]["largest_difference_db"].items():
+        print(f"  {what:<10}", ", ".join(f"{c} {d:.1f} dB" for c, d in zip(channels, differences, strict=True)))
+    drawn = results.get("picture", "not drawn: pip install 'sensegen_tf[report]'")
+    print(f"SavedModel  {results['model']}\nPicture     {drawn}\nLogs        {run.file()}")
+    if os.path.isdir(run.file("logs")):
+        print(f"TensorBoard tensorboard --logdir={run.file('logs')}")
+    print(
+        "Samples     python -m sensegen_tf.sample "
+        f"--model={results['model']} --num=1000 --length={FLAGS.window_length} --seed=0 --output=samples.npz"
+    )
+
+
+def main():
+    # Slow imports wait until the flags have been checked.
+    from sensegen_tf.data import windows
+    from sensegen_tf.training import loop, progress, run_directory, schedule
+    from sensegen_tf.training.checkpoints import Checkpoints
+
+    plan = schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, FLAGS.discriminator_steps, FLAGS.generator_steps)
+    learning = _values(loop.TrainingConfig)
+    cutting = _values(windows.WindowConfig, length=FLAGS.window_length, holdout_subjects=tuple(FLAGS.holdout_subjects))
+    dataset = _load_dataset(cutting)
+
+    run = run_directory.RunDirectory(FLAGS.run_dir)
+    run.agree("flags", {flag.name: flag.value for flag in FLAGS.get_key_flags_for_module(sys.modules[__name__])})
+    run.agree("data", dataset.describe())
+    run.agree("versions", run_directory.package_versions())
+    if run.finished():
+        print(f"{run.path} holds this run already, finished.")
+        return _print_results(run, run.finished())
+
+    generator, discriminator = _build_models(len(dataset.channels))
+    trainer = loop.Trainer(generator, discriminator, plan, learning)
+    checkpoints = Checkpoints(run.file("checkpoints"), **trainer.trackables())
+    checkpoints.restore()
+
+    def draw():
+        synthetic = dataset.standardizer.to_physical(trainer.generate_for_picture(64, FLAGS.window_length))
+        return picture.to_image(
+            picture.compare(
+                dataset.training.values, synthetic, dataset.rate, dataset.channels, dataset.units, FLAGS.model
+            )
+        )
+
+    picture = _picture()
+    interrupt = _Interrupt()
+    with progress.Progress(run, plan, int(trainer.step), picture and draw) as shown:
+        done = trainer.fit(
+            dataset.standardizer.to_standard(dataset.training.values),
+            dataset.standardizer.to_standard(dataset.heldout.values),
+            checkpoints,
+            on_step=shown.step,
+            on_outer=shown.outer,
+            should_stop=lambda: interrupt.requested,
+        )
+    if not done:
+        command = shlex.join(["python", "-m", "sensegen_tf.train", *sys.argv[1:]])
+        print(f"\nStopped and saved at step {int(trainer.step)} of {plan.steps}. To go on:\n  {command}")
+        return 130
+
+    version = _export(run, generator, dataset)
+    results = {"model": version, **_look(run, version, dataset)}
+    run.finish(results)
+    return _print_results(run, results)
+
+
+if __name__ == "__main__":
+    commands.run(main)

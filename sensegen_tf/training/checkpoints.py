@@ -1,0 +1,43 @@
+"""What is needed to go on exactly where a run stopped."""
+
+import os
+
+import tensorflow as tf
+
+from sensegen_tf.errors import InputError
+
+
+class Checkpoints:
+    """Weights, optimiser states, the step and the running sums of one run; the last two saves are kept.
+
+    A save writes its files first and the file that names them last, so that a run killed at any moment finds a
+    complete save.
+
+    Args:
+      folder: where they live.
+      objects: name -> trackable, as `tf.train.Checkpoint` takes them.
+    """
+
+    def __init__(self, folder, **objects):
+        self._checkpoint = tf.train.Checkpoint(**objects)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, os.fspath(folder), max_to_keep=2)
+
+    def restore(self):
+        """Restores the newest save; returns whether there was one.
+
+        Raises:
+          InputError: the save does not fit the model or cannot be read.
+        """
+        newest = self._manager.latest_checkpoint
+        if newest is None:
+            return False
+        try:
+            self._checkpoint.restore(newest).assert_consumed()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            raise InputError(f"the checkpoint {newest} cannot be restored into this model: {error}") from error
+        return True
+
+    def save(self, step):
+        """Saves, unless the newest save is of this step already."""
+        if self._manager.latest_checkpoint is None or not self._manager.latest_checkpoint.endswith(f"-{step}"):
+            self._manager.save(checkpoint_number=step)

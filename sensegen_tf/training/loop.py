@@ -1,0 +1,228 @@
+"""The training loop: one compiled step a player, and the loop that reads the schedule."""
+
+import dataclasses
+import math
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sensegen_tf.data.windows import minibatches
+from sensegen_tf.errors import InputError
+from sensegen_tf.layers.mixture import row_noise
+from sensegen_tf.training import losses
+from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR
+
+# Streams of random numbers that share the run's seed.
+_REAL_FOR = {DISCRIMINATOR: 1, GENERATOR: 2}
+_ROLLOUT_FOR_TRAINING, _ROLLOUT_FOR_EVALUATION, _ROLLOUT_FOR_PICTURE = 3, 4, 5
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How the players learn.
+
+    Attributes:
+      batch_size: B, at least 1.
+      generator_learning_rate, discriminator_learning_rate: of Adam, above 0.
+      learning_rate_decay: "none", or "cosine" to zero over the player's steps.
+      gradient_clip_norm: the largest global norm of a gradient, above 0.
+      evaluation_windows: how many held-out windows are measured at most, at least 1.
+      checkpoint_seconds: least time between two saves inside an outer iteration, at least 0.
+      seed: of all random numbers, in [0, 2^31).
+    """
+
+    batch_size: int
+    generator_learning_rate: float
+    discriminator_learning_rate: float
+    learning_rate_decay: str
+    gradient_clip_norm: float
+    evaluation_windows: int
+    checkpoint_seconds: float
+    seed: int
+
+
+class NotFiniteError(InputError):
+    """The loss or the gradient of a step is not finite."""
+
+
+class Trainer:
+    """Two players, their optimisers, and their compiled steps.
+
+    Args:
+      generator, discriminator: built models.
+      schedule: a `Schedule`.
+      config: a `TrainingConfig`.
+    """
+
+    def __init__(self, generator, discriminator, schedule, config):
+        self.generator, self.discriminator = generator, discriminator
+        self.schedule, self.config = schedule, config
+        self.generator_optimizer = self._optimizer(config.generator_learning_rate, schedule.generator_steps)
+        self.discriminator_optimizer = self._optimizer(config.discriminator_learning_rate, schedule.discriminator_steps)
+        self.generator_optimizer.build(generator.trainable_variables)
+        self.discriminator_optimizer.build(discriminator.trainable_variables)
+        self.step = tf.Variable(0, dtype=tf.int64)
+        self.loss_sums = {player: tf.Variable(0.0, dtype=tf.float64) for player in (DISCRIMINATOR, GENERATOR)}
+
+    def _optimizer(self, learning_rate, steps_per_outer):
+        if self.config.learning_rate_decay == "cosine":
+            steps = max(1, steps_per_outer * self.schedule.outer_iterations)
+            learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        return keras.optimizers.Adam(learning_rate, global_clipnorm=self.config.gradient_clip_norm)
+
+    def trackables(self):
+        """What a checkpoint must hold."""
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "step": self.step,
+            "loss_sums": self.loss_sums,
+        }
+
+    def _learn(self, tape, loss, model, optimizer):
+        gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+        optimizer.apply(gradients, model.trainable_variables)
+        return loss, tf.linalg.global_norm(gradients)
+
+    @tf.function(jit_compile=True)
+    def generator_step(self, real):
+        """One step of the generator by likelihood on real series [B, T, C]; returns loss and gradient norm."""
+        with tf.GradientTape() as tape:
+            loss = losses.negative_log_likelihood(self.generator.distribution(real), real)
+        return self._learn(tape, loss, self.generator, self.generator_optimizer)
+
+    @tf.function(jit_compile=True)
+    def discriminator_step(self, real, generated):
+        """One step of the discriminator on two times [B, T, C]; returns loss and gradient norm."""
+        with tf.GradientTape() as tape:
+            logits = self.discriminator(tf.concat([real, generated], 0))  # [2 B]
+            loss = losses.minimax_discriminator_loss(*tf.split(logits, 2))
+        return self._learn(tape, loss, self.discriminator, self.discriminator_optimizer)
+
+    @tf.function(jit_compile=True)
+    def _rollout(self, noise):
+        return self.generator.rollout(noise)
+
+    @tf.function
+    def _noise(self, stream, number, rows, steps):
+        root = tf.random.experimental.stateless_fold_in([self.config.seed, stream], number)
+        seeds = tf.random.stateless_uniform([rows], root, minval=None, maxval=None, dtype=tf.int64, alg="philox")
+        return row_noise(seeds, steps, self.generator.channels)
+
+    def generate(self, stream, number, rows, steps):
+        """Standardised series [rows, steps, C] for draw `number` of a random stream."""
+        number = tf.constant(number, tf.int64)
+        return self._rollout(self._noise(stream, number, tf.constant(rows), tf.constant(steps)))
+
+    def generate_for_picture(self, rows, steps):
+        """The same rows at every call, so that pictures along the training can be compared; standardised."""
+        return self.generate(_ROLLOUT_FOR_PICTURE, 0, rows, steps).numpy()
+
+    @tf.function(jit_compile=True)
+    def _held_out(self, real, generated):
+        nll = losses.negative_log_likelihood(self.generator.distribution(real), real)
+        return nll, self.discriminator(real), self.discriminator(generated)
+
+    def evaluate(self, real, outer):
+        """Held-out figures after an outer iteration, on real series [N, T, C] and as many generated ones.
+
+        Returns:
+          A dictionary: `heldout_nll`, nats a step; `discriminator_accuracy`, in [0, 1], with its two halves
+          `real_called_real` and `generated_called_generated`.
+        """
+        # Chunks of one size compile once; what is left over when N is no multiple of it is a second size.
+        chunks = np.split(real, range(256, len(real), 256))
+        parts = []
+        for index, chunk in enumerate(chunks):
+            number = outer * len(chunks) + index
+            generated = self.generate(_ROLLOUT_FOR_EVALUATION, number, len(chunk), chunk.shape[1])
+            parts.append([np.asarray(part) for part in self._held_out(chunk, generated)])
+        nll = np.average([part[0] for part in parts], weights=[len(chunk) for chunk in chunks])
+        real_logits, generated_logits = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+        return {
+            "heldout_nll": float(nll),
+            "discriminator_accuracy": float(losses.discriminator_accuracy(real_logits, generated_logits)),
+            "real_called_real": float(np.mean(real_logits > 0)),
+            "generated_called_generated": float(np.mean(generated_logits <= 0)),
+        }
+
+    def _learner(self, training):
+        """A function of a turn that runs its step and returns the loss and the gradient norm."""
+        steps, batch_size, seed = training.shape[1], self.config.batch_size, self.config.seed
+        source, current = {}, {}
+
+        def data(turn):
+            """The minibatches of the turn's player: drawn anew when the turn asks for another one."""
+            player, number = turn.player, turn.minibatch
+            if player not in source:
+                source[player] = iter(minibatches(training, batch_size, (seed, _REAL_FOR[player]), number))
+            if player not in current or current[player][0] != number:
+                real = next(source[player])
+                generated = ()
+                if player == DISCRIMINATOR:
+                    generated = (self.generate(_ROLLOUT_FOR_TRAINING, number, batch_size, steps),)
+                current[player] = number, (real, *generated)
+            return current[player][1]
+
+        def learn(turn):
+            step = self.discriminator_step if turn.player == DISCRIMINATOR else self.generator_step
+            loss, norm = (float(value) for value in step(*data(turn)))
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                raise NotFiniteError(
+                    f"step {turn.step} ({turn.player}, outer iteration {turn.outer}): the loss is {loss}, the norm of "
+                    f"its gradient {norm}. Training stopped; the last checkpoint is intact. Lower "
+                    f"--{turn.player}_learning_rate or --gradient_clip_norm and start in a new --run_dir"
+                )
+            return loss
+
+        return learn
+
+    def fit(self, training, held_out, checkpoints, on_step, on_outer, should_stop):
+        """Runs the schedule from the restored step to its end, or until it is told to stop.
+
+        Args:
+          training: standardised float32 [N, T, C].
+          held_out: standardised float32 [M, T, C]; at most `evaluation_windows` of them, evenly spread, are measured.
+          checkpoints: `Checkpoints` of `trackables()`, already restored.
+          on_step: called with (turn, loss) after every step.
+          on_outer: called with the metrics (a dictionary) after every outer iteration, before it is saved.
+          should_stop: called after every step; where it returns True the step is saved and the loop left.
+
+        Returns:
+          Whether the schedule came to its end.
+
+        Raises:
+          NotFiniteError: see there. The last save is of finite weights.
+        """
+        count = min(self.config.evaluation_windows, len(held_out))
+        held_out = held_out[np.linspace(0, len(held_out) - 1, count).astype(int)]
+        learn = self._learner(training)
+        saved = time.monotonic()
+        for number in range(int(self.step), self.schedule.steps):
+            turn = self.schedule.turn(number)
+            loss = learn(turn)
+            self.loss_sums[turn.player].assign_add(loss)
+            self.step.assign(number + 1)
+            on_step(turn, loss)
+            if turn.ends_outer:
+                on_outer(self._outer_metrics(held_out, turn.outer))
+            stop = should_stop()
+            if stop or turn.ends_outer or time.monotonic() - saved >= self.config.checkpoint_seconds:
+                checkpoints.save(number + 1)
+                saved = time.monotonic()
+            if stop and number + 1 < self.schedule.steps:
+                return False
+        return True
+
+    def _outer_metrics(self, held_out, outer):
+        counts = {DISCRIMINATOR: self.schedule.discriminator_steps, GENERATOR: self.schedule.generator_steps}
+        metrics = {"outer": outer}
+        for player, total in self.loss_sums.items():
+            if counts[player]:
+                metrics[f"{player}_loss"] = float(total) / counts[player]
+            total.assign(0.0)
+        return {**metrics, **self.evaluate(held_out, outer)}

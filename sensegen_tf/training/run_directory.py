@@ -1,0 +1,109 @@
+"""A run's folder: who owns it, what it was made with, and its metrics.
+
+flags.json  versions.json  data.json    what the run was started with
+checkpoints/  logs/                     to go on; TensorBoard
+metrics.jsonl                           a line an outer iteration
+finished.json                           where the model and the picture are
+"""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+
+from sensegen_tf.errors import InputError
+from sensegen_tf.files import read_json, whole_file, write_json
+
+_PACKAGES = ("sensegen_tf", "tensorflow", "keras", "tf-keras", "tensorflow-probability", "numpy", "scipy")
+
+# These change where results go and how often they are saved, not what they are.
+_FREE_FLAGS = {"run_dir", "model_dir", "checkpoint_seconds"}
+
+
+def package_versions():
+    """Name -> version of Python and of the packages that decide a run's bytes."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _PACKAGES}}
+
+
+class RunDirectory:
+    """Claims a folder for one process.
+
+    Args:
+      path: the folder; made if missing.
+
+    Raises:
+      InputError: it cannot be written, or another process trains in it.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        try:
+            os.makedirs(path, exist_ok=True)
+            # The lock goes with the process, however it ends.
+            self._lock = open(os.path.join(path, "lock"), "w")  # noqa: SIM115
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"another process is training in {path}; wait for it, or choose another --run_dir"
+            ) from error
+        except OSError as error:
+            raise InputError(f"cannot write --run_dir={path}: {error.strerror}") from error
+
+    def file(self, *names):
+        """The path of something in the folder."""
+        return os.path.join(self.path, *names)
+
+    def read(self, name):
+        """What `agree` wrote under `name`."""
+        return read_json(self.file(f"{name}.json"))
+
+    def agree(self, name, values):
+        """Writes what the run was started with, or compares it with what is there.
+
+        Args:
+          name: of the JSON file, such as "flags".
+          values: a dictionary that JSON can hold.
+
+        Raises:
+          InputError: the run was started with other values; all differences are listed.
+        """
+        path = self.file(f"{name}.json")
+        if not os.path.exists(path):
+            write_json(path, values)
+            return
+        before, now = self.read(name), json.loads(json.dumps(values))
+        changed = [
+            key
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key) and key not in _FREE_FLAGS
+        ]
+        if changed:
+            lines = [f"  {key}: {before.get(key)!r} before, {now.get(key)!r} now" for key in changed]
+            raise InputError(
+                f"{self.path} holds a run with other {name}:\n" + "\n".join(lines) + "\n"
+                f"To go on with that run, give its {name}; to start another, give another --run_dir"
+            )
+
+    def metrics(self):
+        """The rows of the outer iterations so far, a list of dictionaries."""
+        path = self.file("metrics.jsonl")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def add_metrics(self, row):
+        """Adds the row of an outer iteration, in the place of what an interrupted run wrote from there on."""
+        rows = [old for old in self.metrics() if old["outer"] < row["outer"]] + [row]
+        with whole_file(self.file("metrics.jsonl")) as temporary, open(temporary, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(each) + "\n" for each in rows)
+
+    def finished(self):
+        """What `finish` wrote, or None."""
+        path = self.file("finished.json")
+        return read_json(path) if os.path.exists(path) else None
+
+    def finish(self, results):
+        """Marks the run as finished."""
+        write_json(self.file("finished.json"), results)

@@ -1,0 +1,47 @@
+"""Fixtures that several tests share."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+TINY = {
+    "source": "watch",
+    "channels": "ax,ay,az",
+    "model": "sensegen_small",
+    "window_length": "24",
+    "stride": "200",
+    "batch_size": "8",
+    "outer_iterations": "3",
+    "discriminator_steps": "2",
+    "generator_steps": "3",
+    "evaluation_windows": "32",
+    "checkpoint_seconds": "0",
+}
+
+
+def command(module, **given):
+    """The command line of one of our programs."""
+    flags = [f"--{name}={value}" for name, value in given.items()]
+    return [sys.executable, "-m", f"sensegen_tf.{module}", *flags]
+
+
+def run(module, **given):
+    """Runs one of our programs to its end; returns the completed process with its texts."""
+    return subprocess.run(command(module, **given), capture_output=True, text=True, timeout=600, check=False)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The folder of a finished tiny run on real recordings."""
+    folder = tmp_path_factory.mktemp("trained")
+    done = run("train", **TINY, run_dir=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def version(trained):
+    """The SavedModel version that the tiny run exported."""
+    return os.path.join(trained, "model", "1")

@@ -1,0 +1,95 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from sensegen_tf.data import windows
+from sensegen_tf.data.recording import Recording, Span
+from sensegen_tf.data.windows import WindowConfig
+from sensegen_tf.errors import InputError
+
+
+def make(length, subject="1", offset=0.0, spans=(), rate=50.0):
+    signals = (offset + np.arange(length, dtype=np.float32))[:, None]
+    return Recording(f"of {subject}", signals, rate, ("x",), ("g",), subject, tuple(spans))
+
+
+def test_split_by_subject_holds_out_whole_people():
+    recordings = [make(50, subject) for subject in "edcbaedcba"]
+    training, held_out = windows.split(recordings, WindowConfig(10, 5))
+    assert {r.subject for r in held_out} == {"e"} and {r.subject for r in training} == set("abcd")
+    training, held_out = windows.split(recordings, WindowConfig(10, 5, holdout_subjects=("a", "c")))
+    assert {r.subject for r in held_out} == {"a", "c"} and {r.subject for r in training} == set("bde")
+
+
+def test_split_by_time_leaves_a_gap_of_one_window():
+    spans = [Span(0, 50, "rest"), Span(50, 100, "walk")]
+    (training,), (held_out,) = windows.split([make(100, spans=spans)], WindowConfig(10, 5))
+    assert training.signals[-1, 0] == 69 and held_out.signals[0, 0] == 80
+    assert training.spans == (Span(0, 50, "rest"), Span(50, 70, "walk"))
+    assert held_out.spans == (Span(0, 20, "walk"),)
+
+
+def test_split_refuses_what_cannot_be_split():
+    recordings = [make(50, "a"), make(50, "b")]
+    with pytest.raises(InputError, match="no subject z; there are a, b"):
+        windows.split(recordings, WindowConfig(10, 5, holdout_subjects=("z",)))
+    with pytest.raises(InputError, match="all 2 subjects would be held out"):
+        windows.split(recordings, WindowConfig(10, 5, holdout_subjects=("a", "b")))
+    with pytest.raises(InputError, match="all 2 subjects would be held out"):
+        windows.split(recordings, WindowConfig(10, 5, holdout_fraction=0.9))
+
+
+def test_cut_by_length_and_stride_with_labels():
+    spans = [Span(0, 12, "rest"), Span(12, 23, "walk")]
+    cut = windows.cut([make(23, spans=spans)], WindowConfig(8, 4), "training")
+    np.testing.assert_array_equal(cut.values[:, 0, 0], [0, 4, 8, 12])
+    np.testing.assert_array_equal(cut.values[3, :, 0], np.arange(12, 20))
+    assert cut.labels.tolist() == ["rest", "rest", "", "walk"]
+    with pytest.raises(InputError, match="at most 23 samples, a window needs 24"):
+        windows.cut([make(23)], WindowConfig(24, 4), "training")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [({"length": 0}, "at least 2"), ({"stride": 0}, "at least 1"), ({"holdout_fraction": 1.0}, "between 0 and 1")],
+)
+def test_impossible_settings_are_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        WindowConfig(**{"length": 8, "stride": 4, **values})
+
+
+def test_statistics_come_from_the_training_split_alone():
+    recordings = [make(40, "a"), make(40, "b", offset=1e6)]
+    dataset = windows.prepare(recordings, WindowConfig(10, 10, holdout_fraction=0.5))
+    assert dataset.standardizer.mean == pytest.approx([19.5])
+    standard = dataset.standardizer.to_standard(dataset.training.values)
+    assert standard.mean() == pytest.approx(0, abs=1e-6) and standard.std() == pytest.approx(1)
+    np.testing.assert_allclose(dataset.standardizer.to_physical(standard), dataset.training.values, atol=1e-5)
+    assert dataset.describe()["subjects"] == {"training": ["a"], "heldout": ["b"]}
+
+
+def test_constant_channel_and_mixed_recordings_are_refused():
+    still = Recording("still", np.ones([40, 1]), 50.0, ("x",), ("g",), "a")
+    with pytest.raises(InputError, match="channel x is constant at 1"):
+        windows.prepare([still, make(40, "b")], WindowConfig(10, 10))
+    with pytest.raises(InputError, match=r"of b has rate 25.0, but of a has 50.0"):
+        windows.prepare([make(40, "a"), make(40, "b", rate=25.0)], WindowConfig(10, 10))
+
+
+def take(count, first=0, seed=(0, 1), windows_count=10, batch_size=4):
+    values = np.arange(windows_count, dtype=np.float32).reshape(-1, 1, 1)
+    dataset = windows.minibatches(values, batch_size, seed, first)
+    return np.stack([batch.numpy().ravel() for batch in itertools.islice(dataset, count)])
+
+
+def test_minibatches_visit_every_window_once_an_epoch_in_changing_order():
+    epochs = take(10).reshape(4, 10)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(10))
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+
+
+def test_minibatches_are_a_function_of_seed_and_number():
+    np.testing.assert_array_equal(take(3, first=5), take(8)[5:])
+    assert (take(5) != take(5, seed=(1, 1))).any() and (take(5) != take(5, seed=(0, 2))).any()

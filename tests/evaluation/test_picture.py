@@ -1,0 +1,24 @@
+import os
+
+import numpy as np
+
+from sensegen_tf.evaluation import picture
+
+
+def test_the_picture_has_every_trace_spectrum_and_histogram_with_units(tmp_path):
+    rng = np.random.default_rng(0)
+    real, synthetic = rng.normal(size=[20, 64, 3]), rng.normal(size=[10, 64, 3])
+    figure = picture.compare(real, synthetic, 50.0, ("ax", "ay", "wz"), ("g", "g", "rad/s"), "title")
+    blocks = figure.subfigs
+    titles = [block.get_suptitle() for block in blocks]
+    assert titles == ["Real recordings", "Synthetic"] * 2 + ["Amplitude spectrum", "Distribution of values"]
+    labels = [block.axes[0].get_ylabel() for block in blocks[:-1]]
+    assert labels == ["[g]", "[g]", "[rad/s]", "[rad/s]", "[g/√Hz]"]
+    assert [len(block.axes) for block in blocks] == [4, 4, 4, 4, 3, 3]
+    assert blocks[0].axes[0].get_ylim() == blocks[1].axes[0].get_ylim()
+    np.testing.assert_allclose(blocks[0].axes[0].lines[1].get_ydata(), real[0, :, 1])
+    np.testing.assert_allclose(blocks[1].axes[3].lines[0].get_ydata(), synthetic[-1, :, 0])
+    picture.save(figure, tmp_path / "p.png")
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG") and os.listdir(tmp_path) == ["p.png"]
+    image = picture.to_image(figure)
+    assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] == 3 and image.std() > 0

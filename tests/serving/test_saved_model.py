@@ -1,0 +1,126 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sensegen_tf.errors import InputError
+from sensegen_tf.serving import saved_model
+
+
+@pytest.fixture(scope="module")
+def sample(version):
+    """The serving signature: (seeds, lengths) -> samples."""
+    model = tf.saved_model.load(version)
+    signature = model.signatures["serving_default"]
+
+    def call(seeds, lengths):
+        outputs = signature(seed=tf.constant(seeds, tf.int64), length=tf.constant(lengths, tf.int32))
+        np.testing.assert_array_equal(outputs["length"], lengths)
+        return outputs["samples"].numpy()
+
+    call.keep = model
+    return call
+
+
+def test_a_process_with_tensorflow_alone_samples_the_same_bytes(version, sample, tmp_path):
+    program = """
+import sys, tensorflow as tf, numpy as np
+outputs = tf.saved_model.load(sys.argv[1]).signatures["serving_default"](
+    seed=tf.constant([3, 4], tf.int64), length=tf.constant([30, 20]))
+np.save(sys.argv[2], outputs["samples"].numpy())
+foreign = [name for name in sys.modules if name.split(".")[0] in ("sensegen_tf", "tensorflow_probability", "tf_keras")]
+assert not foreign, foreign
+"""
+    command = [sys.executable, "-c", program, version, str(tmp_path / "out.npy")]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), sample([3, 4], [30, 20]))
+
+
+def test_saved_model_cli_shows_the_signature(version):
+    cli = os.path.join(os.path.dirname(sys.executable), "saved_model_cli")
+    shown = subprocess.run([cli, "show", "--dir", version, "--all"], check=True, capture_output=True, text=True).stdout
+    for text in (
+        "serving_default",
+        "inputs['seed']",
+        "DT_INT64",
+        "inputs['length']",
+        "DT_INT32",
+        "outputs['samples']",
+        "DT_FLOAT",
+    ):
+        assert text in shown
+    assert "(-1, -1, 3)" in shown
+
+
+def test_the_graph_holds_nothing_that_a_server_refuses(version):
+    meta_graph = tf.compat.v1.saved_model.loader_impl.parse_saved_model(version).meta_graphs[0]
+    nodes = list(meta_graph.graph_def.node) + [n for f in meta_graph.graph_def.library.function for n in f.node_def]
+    forbidden = {"PyFunc", "EagerPyFunc", "PyFuncStateless", "RandomUniform", "RandomStandardNormal", "StatefulUniform"}
+    assert not forbidden & {node.op for node in nodes}
+    must_compile = [f.signature.name for f in meta_graph.graph_def.library.function if f.attr["_XlaMustCompile"].b]
+    assert not must_compile
+
+
+def test_same_seed_same_bytes_and_other_seed_other_series(sample):
+    first = sample([1, 2, 1], [24, 24, 24])
+    np.testing.assert_array_equal(first, sample([1, 2, 1], [24, 24, 24]))
+    np.testing.assert_array_equal(first[0], first[2])
+    assert (first[0] != first[1]).any()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 5, 8, 15, 16, 17, 31, 100])
+def test_a_row_is_the_same_in_any_batch(sample, batch):
+    """Whatever stands beside it, wherever it stands, however long the others are, and however many they are."""
+    reference = sample(list(range(50, 114)), [48] * 64)
+    rng = np.random.default_rng(batch)
+    row, place = int(rng.integers(64)), int(rng.integers(batch))
+    seeds, lengths = rng.integers(-(2**60), 2**60, batch), rng.integers(1, 80, batch)
+    seeds[place], lengths[place] = 50 + row, 48
+    np.testing.assert_array_equal(sample(seeds, lengths)[place, :48], reference[row])
+
+
+def test_a_longer_series_begins_with_the_shorter_one_and_ends_are_zero(sample):
+    samples = sample([9, 9], [40, 17])
+    np.testing.assert_array_equal(samples[0, :17], samples[1, :17])
+    assert (samples[1, 17:] == 0).all() and (samples[0] != 0).all()
+
+
+@pytest.mark.parametrize("length", [0, -3])
+def test_a_length_below_one_is_refused_by_the_graph(sample, length):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="length must be at least 1"):
+        sample([1, 2], [5, length])
+
+
+def test_inputs_of_different_sizes_are_refused_by_the_graph(version):
+    signature = tf.saved_model.load(version).signatures["serving_default"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="one value a row"):
+        signature(seed=tf.constant([1, 2], tf.int64), length=tf.constant([3]))
+
+
+def test_samples_are_physical(trained, version, sample):
+    card = saved_model.read_card(version)
+    assert card.channels == ("ax", "ay", "az") and card.units == ("g", "g", "g") and card.rate == 50
+    samples = sample(list(range(64)), [24] * 64)
+    assert samples.shape == (64, 24, 3) and np.isfinite(samples).all()
+    mean, std = np.array(card.data["mean"]), np.array(card.data["std"])
+    assert (np.abs(samples.mean((0, 1)) - mean) < 3 * std).all()
+
+
+def test_versions_count_up_and_the_highest_is_found(trained, version, tmp_path):
+    assert saved_model.find_version(os.path.dirname(version)) == version
+    assert saved_model.find_version(version) == version
+    for name in ("2", "10", "note", ".11.tmp-x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_bytes(b"")
+    assert saved_model.find_version(tmp_path) == str(tmp_path / "10")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no SavedModel at"):
+        saved_model.find_version(tmp_path)
+    (tmp_path / "model_card.json").write_text('{"name": "x"}')
+    with pytest.raises(InputError, match="not a model card"):
+        saved_model.read_card(tmp_path)

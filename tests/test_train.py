@@ -1,0 +1,149 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import TINY, command, run
+
+
+def weights(folder):
+    """Every variable of the newest checkpoint of a run, as bytes."""
+    reader = tf.train.load_checkpoint(os.path.join(folder, "checkpoints"))
+    names = [
+        name
+        for name in reader.get_variable_to_shape_map()
+        if "_CHECKPOINTABLE" not in name and "save_counter" not in name
+    ]
+    return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in names}
+
+
+def exported(folder):
+    """Samples of the exported model, as bytes."""
+    model = tf.saved_model.load(os.path.join(folder, "model", "1"))
+    outputs = model.signatures["serving_default"](seed=tf.range(4, dtype=tf.int64), length=tf.fill([4], 30))
+    return outputs["samples"].numpy().tobytes()
+
+
+def test_a_run_leaves_everything_and_says_where(trained):
+    for name in ("flags.json", "versions.json", "data.json", "metrics.jsonl", "finished.json", "picture.png", "logs"):
+        assert os.path.exists(os.path.join(trained, name)), name
+    flags = json.loads((trained / "flags.json").read_text())
+    assert flags["seed"] == 0 and flags["channels"] == ["ax", "ay", "az"] and flags["gradient_clip_norm"] == 1.0
+    rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert [row["outer"] for row in rows] == [0, 1, 2]
+    assert all(np.isfinite(row["heldout_nll"]) and 0 <= row["discriminator_accuracy"] <= 1 for row in rows)
+    data = json.loads((trained / "data.json").read_text())
+    assert data["subjects"]["heldout"] == ["09", "10"] and not set(data["subjects"]["training"]) & {"09", "10"}
+
+
+def test_tensorboard_holds_scalars_and_pictures(trained):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(os.fspath(trained / "logs"))
+    events.Reload()
+    tags = set(events.Tags()["tensors"])
+    assert {
+        "step/generator_loss",
+        "step/discriminator_loss",
+        "outer/heldout_nll",
+        "outer/discriminator_accuracy",
+        "samples",
+    } <= tags
+    assert len(events.Tensors("step/generator_loss")) == 9
+
+
+def test_a_finished_run_prints_its_results_again(trained):
+    done = run("train", **TINY, run_dir=trained)
+    assert done.returncode == 0 and "holds this run already" in done.stdout
+    for text in ("dB", "SavedModel", "picture.png", "python -m sensegen_tf.sample --model="):
+        assert text in done.stdout
+    assert os.listdir(trained / "model") == ["1"]
+
+
+@pytest.mark.parametrize("schedule", ["alternating", "algorithm1"])
+def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(schedule, tmp_path):
+    flags = {**TINY, "schedule": schedule, "outer_iterations": "6", "discriminator_steps": "8", "generator_steps": "8"}
+    whole = run("train", **flags, run_dir=tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    chance, kills = random.Random(schedule), 0
+    while True:
+        process = subprocess.Popen(
+            command("train", **flags, run_dir=tmp_path / "killed"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # After the first kill the moment is measured from the first save, so that every start makes some way.
+        deadline = time.monotonic() + (chance.uniform(5, 25) if kills < 4 else 600)
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            assert process.returncode == 0, process.stderr.read()
+            break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    assert kills >= 1
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+    assert exported(tmp_path / "killed") == exported(tmp_path / "whole")
+    metrics = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("killed", "whole")]
+    assert metrics[0] == metrics[1]
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(trained, tmp_path):
+    flags = {**TINY, "run_dir": tmp_path}
+    process = subprocess.Popen(command("train", **flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not os.path.exists(tmp_path / "checkpoints" / "checkpoint") and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Stopped and saved at step" in output
+    told = output.split("To go on:")[1].split()
+    assert told[:3] == ["python", "-m", "sensegen_tf.train"] and f"--run_dir={tmp_path}" in told
+    done = run("train", **flags)
+    assert done.returncode == 0 and "going on from step" in done.stdout + done.stderr
+    assert weights(tmp_path) == weights(trained)
+
+
+def test_another_configuration_is_refused_with_the_difference(trained):
+    done = run("train", **{**TINY, "seed": "5", "batch_size": "9"}, run_dir=trained)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "seed: 0 before, 5 now" in done.stderr and "batch_size: 8 before, 9 now" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"source": "radio"}, "flag --source=radio"),
+        ({"window_lenght": "10"}, "Unknown command line flag 'window_lenght'"),
+        ({"window_length": "1"}, "flag --window_length=1"),
+        ({"window_length": "5000"}, "at most"),
+        ({"generator_learning_rate": "-1"}, "flag --generator_learning_rate=-1"),
+        ({"generator_learning_rate": "nan"}, "--generator_learning_rate"),
+        ({"discriminator_steps": "0", "generator_steps": "0"}, "nor both 0"),
+        ({"holdout_fraction": "1.5"}, "between 0 and 1"),
+        ({"holdout_subjects": "77"}, "no subject 77"),
+        ({"channels": "ax,bx"}, "no channel named bx"),
+        ({"model": "gan"}, "flag --model=gan"),
+        ({"resample_hz": "-5"}, "rate must be above 0"),
+    ],
+)
+def test_bad_flags_are_refused_before_any_work(flags, message, tmp_path):
+    done = run("train", **{**TINY, **flags}, run_dir=tmp_path / "run")
+    assert done.returncode != 0 and message in done.stderr + done.stdout, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run" / "flags.json").exists()
+
+
+def test_help_is_readable():
+    done = run("train", help="true")
+    assert "Trains SenseGen on recordings" in done.stdout
+    for flag in ("--source", "--schedule", "--generator_steps", "--run_dir"):
+        assert flag in done.stdout

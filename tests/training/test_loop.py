@@ -1,0 +1,111 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sensegen_tf.models.discriminator import Discriminator
+from sensegen_tf.models.generator import Generator
+from sensegen_tf.models.zoo import DiscriminatorConfig, GeneratorConfig
+from sensegen_tf.training.checkpoints import Checkpoints
+from sensegen_tf.training.loop import NotFiniteError, Trainer, TrainingConfig
+from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR, algorithm1, alternating
+
+CONFIG = TrainingConfig(
+    batch_size=8,
+    generator_learning_rate=0.01,
+    discriminator_learning_rate=0.01,
+    learning_rate_decay="cosine",
+    gradient_clip_norm=1.0,
+    evaluation_windows=16,
+    checkpoint_seconds=1e9,
+    seed=4,
+)
+
+
+def series(count=40, steps=12):
+    time = np.arange(steps) / 3
+    phase = np.random.default_rng(0).uniform(0, 2 * np.pi, [count, 1])
+    return np.sin(time + phase)[..., None].astype("f")
+
+
+def trainer(schedule, **changes):
+    generator = Generator(GeneratorConfig(units=(12,), dense_units=8, components=3), 1, seed=0)
+    discriminator = Discriminator(DiscriminatorConfig(units=(6,), dense_units=4), 1, seed=0)
+    generator.build()
+    discriminator.build()
+    return Trainer(generator, discriminator, schedule, dataclasses.replace(CONFIG, **changes))
+
+
+def fit(trained, folder, data=None, stop_after=None):
+    """Fits and returns (finished, turns with losses, metrics)."""
+    checkpoints = Checkpoints(folder, **trained.trackables())
+    checkpoints.restore()
+    turns, rows = [], []
+    finished = trained.fit(
+        series() if data is None else data,
+        series(20),
+        checkpoints,
+        on_step=lambda turn, loss: turns.append((turn, loss)),
+        on_outer=rows.append,
+        should_stop=lambda: stop_after is not None and len(turns) >= stop_after,
+    )
+    return finished, turns, rows
+
+
+def weights(trained):
+    return [*trained.generator.get_weights(), *trained.discriminator.get_weights()]
+
+
+def test_the_generator_learns(tmp_path):
+    finished, turns, rows = fit(trainer(alternating(3, 5, 40)), tmp_path)
+    assert finished and len(turns) == 135 and [row["outer"] for row in rows] == [0, 1, 2]
+    assert rows[-1]["heldout_nll"] < rows[0]["heldout_nll"] - 0.3
+    for row in rows:
+        assert 0 <= row["discriminator_accuracy"] <= 1
+        halves = row["real_called_real"], row["generated_called_generated"]
+        assert row["discriminator_accuracy"] == pytest.approx(np.mean(halves))
+    of_first = [loss for turn, loss in turns if turn.outer == 0 and turn.player == GENERATOR]
+    assert rows[0]["generator_loss"] == pytest.approx(np.mean(of_first), rel=1e-5)
+
+
+@pytest.mark.parametrize("make", [algorithm1, alternating])
+@pytest.mark.parametrize("stop_after", [2, 6, 7, 12])
+def test_stopped_and_resumed_gives_the_same_bytes(make, stop_after, tmp_path):
+    whole = trainer(make(2, 4, 3))
+    _, _, whole_rows = fit(whole, tmp_path / "whole")
+    first = trainer(make(2, 4, 3))
+    finished, _, rows = fit(first, tmp_path / "cut", stop_after=stop_after)
+    assert not finished
+    second = trainer(make(2, 4, 3))
+    finished, turns, more_rows = fit(second, tmp_path / "cut")
+    assert finished and turns[0][0].step == stop_after
+    assert rows + more_rows == whole_rows
+    for weight, expected in zip(weights(second), weights(whole), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_the_literal_algorithm_repeats_its_minibatch_and_the_default_does_not(tmp_path):
+    """With learning rates of almost 0 an equal minibatch has an equal loss."""
+    slow = {"generator_learning_rate": 1e-12, "discriminator_learning_rate": 1e-12}
+    for make, distinct in ((algorithm1, 1), (alternating, 4)):
+        _, turns, _ = fit(trainer(make(1, 4, 4), **slow), tmp_path / make.__name__)
+        for player in (DISCRIMINATOR, GENERATOR):
+            values = {round(loss, 5) for turn, loss in turns if turn.player == player}
+            assert len(values) == distinct, (make.__name__, player)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path):
+    fit(trainer(alternating(2, 2, 2)), tmp_path, stop_after=4)
+    bad = series()
+    bad[:] = np.nan
+    broken = trainer(alternating(2, 2, 2))
+    with pytest.raises(NotFiniteError, match=r"step 4 \(discriminator, outer iteration 1\).*last checkpoint is intact"):
+        fit(broken, tmp_path, data=bad)
+    again = trainer(alternating(2, 2, 2))
+    assert Checkpoints(tmp_path, **again.trackables()).restore() and int(again.step) == 4
+    assert all(np.isfinite(weight).all() for weight in weights(again))
+
+
+def test_gradients_are_clipped_by_their_global_norm():
+    optimizer = trainer(alternating(1, 1, 1)).generator_optimizer
+    assert optimizer.global_clipnorm == CONFIG.gradient_clip_norm
