@@ -187,7 +187,7 @@ def main():
 
     generator, discriminator = _build_models(len(dataset.channels))
     trainer = loop.Trainer(generator, discriminator, plan, learning)
-    checkpoints = Checkpoints(run.file("checkpoints"), **trainer.trackables())
+    checkpoints = Checkpoints(run.file("checkpoints"), **trainer.state())
     checkpoints.restore()
 
     def draw():

@@ -7,6 +7,12 @@ import tensorflow as tf
 from sensegen_tf.errors import InputError
 
 
+def _variables(holder):
+    if isinstance(holder, tf.Variable):
+        return [holder]
+    return [variable.value for variable in holder.variables]
+
+
 class Checkpoints:
     """Weights, optimiser states, the step and the running sums of one run; the last two saves are kept.
 
@@ -15,11 +21,12 @@ class Checkpoints:
 
     Args:
       folder: where they live.
-      objects: name -> trackable, as `tf.train.Checkpoint` takes them.
+      objects: name -> a Keras model, a Keras optimiser or a `tf.Variable`.
     """
 
     def __init__(self, folder, **objects):
-        self._checkpoint = tf.train.Checkpoint(**objects)
+        # Variables by name of their object, since tf.train.Checkpoint does not see into lists of Keras layers.
+        self._checkpoint = tf.train.Checkpoint(**{name: _variables(each) for name, each in objects.items()})
         self._manager = tf.train.CheckpointManager(self._checkpoint, os.fspath(folder), max_to_keep=2)
 
     def restore(self):

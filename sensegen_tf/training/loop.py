@@ -72,15 +72,15 @@ class Trainer:
             learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
         return keras.optimizers.Adam(learning_rate, global_clipnorm=self.config.gradient_clip_norm)
 
-    def trackables(self):
-        """What a checkpoint must hold."""
+    def state(self):
+        """What a checkpoint must hold: name -> model, optimiser or variable."""
         return {
             "generator": self.generator,
             "discriminator": self.discriminator,
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
             "step": self.step,
-            "loss_sums": self.loss_sums,
+            **{f"{player}_loss_sum": total for player, total in self.loss_sums.items()},
         }
 
     def _learn(self, tape, loss, model, optimizer):
@@ -187,7 +187,7 @@ class Trainer:
         Args:
           training: standardised float32 [N, T, C].
           held_out: standardised float32 [M, T, C]; at most `evaluation_windows` of them, evenly spread, are measured.
-          checkpoints: `Checkpoints` of `trackables()`, already restored.
+          checkpoints: `Checkpoints` of `state()`, already restored.
           on_step: called with (turn, loss) after every step.
           on_outer: called with the metrics (a dictionary) after every outer iteration, before it is saved.
           should_stop: called after every step; where it returns True the step is saved and the loop left.

@@ -38,7 +38,7 @@ def trainer(schedule, **changes):
 
 def fit(trained, folder, data=None, stop_after=None):
     """Fits and returns (finished, turns with losses, metrics)."""
-    checkpoints = Checkpoints(folder, **trained.trackables())
+    checkpoints = Checkpoints(folder, **trained.state())
     checkpoints.restore()
     turns, rows = [], []
     finished = trained.fit(
@@ -68,16 +68,21 @@ def test_the_generator_learns(tmp_path):
     assert rows[0]["generator_loss"] == pytest.approx(np.mean(of_first), rel=1e-5)
 
 
-@pytest.mark.parametrize("make", [algorithm1, alternating])
-@pytest.mark.parametrize("stop_after", [2, 6, 7, 12])
-def test_stopped_and_resumed_gives_the_same_bytes(make, stop_after, tmp_path):
-    whole = trainer(make(2, 4, 3))
-    _, _, whole_rows = fit(whole, tmp_path / "whole")
-    first = trainer(make(2, 4, 3))
-    finished, _, rows = fit(first, tmp_path / "cut", stop_after=stop_after)
+@pytest.fixture(scope="module", params=[algorithm1, alternating])
+def uninterrupted(request, tmp_path_factory):
+    """A schedule's maker, and the trainer and rows of a run of it that was not interrupted."""
+    whole = trainer(request.param(2, 4, 3))
+    _, _, rows = fit(whole, tmp_path_factory.mktemp("whole"))
+    return request.param, whole, rows
+
+
+@pytest.mark.parametrize("stop_after", [2, 6, 7])
+def test_stopped_and_resumed_gives_the_same_bytes(uninterrupted, stop_after, tmp_path):
+    make, whole, whole_rows = uninterrupted
+    finished, _, rows = fit(trainer(make(2, 4, 3)), tmp_path, stop_after=stop_after)
     assert not finished
     second = trainer(make(2, 4, 3))
-    finished, turns, more_rows = fit(second, tmp_path / "cut")
+    finished, turns, more_rows = fit(second, tmp_path)
     assert finished and turns[0][0].step == stop_after
     assert rows + more_rows == whole_rows
     for weight, expected in zip(weights(second), weights(whole), strict=True):
@@ -102,7 +107,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path)
     with pytest.raises(NotFiniteError, match=r"step 4 \(discriminator, outer iteration 1\).*last checkpoint is intact"):
         fit(broken, tmp_path, data=bad)
     again = trainer(alternating(2, 2, 2))
-    assert Checkpoints(tmp_path, **again.trackables()).restore() and int(again.step) == 4
+    assert Checkpoints(tmp_path, **again.state()).restore() and int(again.step) == 4
     assert all(np.isfinite(weight).all() for weight in weights(again))
 
 

@@ -22,16 +22,16 @@ def test_negative_log_likelihood_by_hand():
         return np.exp(-0.5 * ((x - loc) / scale) ** 2) / (scale * np.sqrt(2 * np.pi))
 
     expected = -np.log(0.25 * normal(-1, 0.5) + 0.75 * normal(2, 1.5)).mean()
-    assert losses.negative_log_likelihood(distribution, x) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.negative_log_likelihood(distribution, x)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_minimax_discriminator_loss_by_hand():
     expected = -0.5 * (np.log(sigmoid(REAL)).mean() + np.log(1 - sigmoid(GENERATED)).mean())
-    assert losses.minimax_discriminator_loss(REAL, GENERATED) == pytest.approx(expected, rel=1e-5)
-    assert losses.minimax_discriminator_loss(np.zeros(4, "f"), np.zeros(4, "f")) == pytest.approx(np.log(2))
-    assert losses.minimax_discriminator_loss(np.full(4, -1e4, "f"), np.full(4, 1e4, "f")) == pytest.approx(1e4)
+    assert float(losses.minimax_discriminator_loss(REAL, GENERATED)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.minimax_discriminator_loss(np.zeros(4, "f"), np.zeros(4, "f"))) == pytest.approx(np.log(2))
+    assert float(losses.minimax_discriminator_loss(np.full(4, -1e4, "f"), np.full(4, 1e4, "f"))) == pytest.approx(1e4)
 
 
 def test_discriminator_accuracy_by_hand():
     # Right: 2.0 and 0.5 as real, -3.0 and 0.0 as generated.
-    assert losses.discriminator_accuracy(REAL, GENERATED) == pytest.approx(4 / 6)
+    assert float(losses.discriminator_accuracy(REAL, GENERATED)) == pytest.approx(4 / 6)
