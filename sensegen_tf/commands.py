@@ -1,5 +1,6 @@
 """What the commands share: how they start and how they end."""
 
+import contextlib
 import os
 import sys
 
@@ -8,18 +9,32 @@ from absl import app, flags, logging
 from sensegen_tf.errors import InputError
 
 
-def run(main):
-    """Parses the flags and runs `main()`; an `InputError` becomes a message and exit status 2.
+def _import_tensorflow():
+    """Imports TensorFlow without its start-up messages, unless TF_CPP_MIN_LOG_LEVEL asks for them.
 
-    TensorFlow's start-up messages are hidden unless TF_CPP_MIN_LOG_LEVEL or --verbosity ask for them.
+    Its C++ part writes them before it reads that variable, so the stream itself is set aside for the moment.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with contextlib.ExitStack() as stack:
+        stderr = os.dup(2)
+        stack.callback(os.close, stderr)
+        stack.callback(os.dup2, stderr, 2)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow  # noqa: F401
+
+
+def run(main):
+    """Parses the flags and runs `main()`; an `InputError` becomes a message and exit status 2."""
 
     def guarded(argv):
-        if flags.FLAGS["verbosity"].using_default_value:
+        if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
         if len(argv) > 1:
             raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}; every setting is a --flag=value")
+        _import_tensorflow()
         try:
             return main()
         except InputError as error:

@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 
 from absl import flags
 
@@ -200,7 +201,8 @@ def main():
 
     picture = _picture()
     interrupt = _Interrupt()
-    with progress.Progress(run, plan, int(trainer.step), picture and draw) as shown:
+    first_step, started = int(trainer.step), time.monotonic()
+    with progress.Progress(run, plan, first_step, picture and draw) as shown:
         done = trainer.fit(
             dataset.standardizer.to_standard(dataset.training.values),
             dataset.standardizer.to_standard(dataset.heldout.values),
@@ -214,8 +216,14 @@ def main():
         print(f"\nStopped and saved at step {int(trainer.step)} of {plan.steps}. To go on:\n  {command}")
         return 130
 
+    seconds = round(time.monotonic() - started, 1)
     version = _export(run, generator, dataset)
-    results = {"model": version, **_look(run, version, dataset)}
+    results = {
+        "model": version,
+        "training_seconds": seconds,
+        "first_step_of_that_time": first_step,
+        **_look(run, version, dataset),
+    }
     run.finish(results)
     return _print_results(run, results)
 

@@ -42,6 +42,12 @@ class TrainingConfig:
     checkpoint_seconds: float
     seed: int
 
+    def __post_init__(self):
+        for name in ("generator_learning_rate", "discriminator_learning_rate", "gradient_clip_norm"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise InputError(f"--{name} must be above 0 and finite, got {value}")
+
 
 class NotFiniteError(InputError):
     """The loss or the gradient of a step is not finite."""

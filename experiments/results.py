@@ -1,0 +1,133 @@
+"""Writes the sections of RESULTS.md from finished runs.
+
+    python experiments/results.py quickstart ecg_quickstart watch_algorithm1 watch_alternating
+
+Each name is a flagfile of this folder whose run lies in experiments/runs/NAME. A section stands between marker lines, so
+the rest of RESULTS.md is left as it is; a new section is put at the end. The run's picture and the curves of its metrics
+go to experiments/pictures/.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PICTURES = os.path.join(HERE, "pictures")
+COLUMNS = {
+    "outer": "outer iteration",
+    "discriminator_loss": "D loss",
+    "generator_loss": "G loss (training NLL)",
+    "heldout_nll": "held-out NLL",
+    "discriminator_accuracy": "held-out D accuracy",
+    "real_called_real": "real called real",
+    "generated_called_generated": "generated called generated",
+}
+ROWS = 12
+
+
+def machine():
+    """Cores and processor of this machine."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        name = re.search(r"model name\s*: (.*)", file.read())
+    return f"{os.cpu_count()} cores, {name[1] if name else 'unknown processor'}"
+
+
+def load(name):
+    """A finished run: flags, data, metrics and results."""
+    run = os.path.join(HERE, "runs", name)
+
+    def read(file):
+        with open(os.path.join(run, file), encoding="utf-8") as stream:
+            return json.load(stream)
+
+    with open(os.path.join(run, "metrics.jsonl"), encoding="utf-8") as file:
+        metrics = [json.loads(line) for line in file]
+    return run, read("flags.json"), read("data.json"), metrics, read("finished.json")
+
+
+def draw_curves(metrics, name):
+    """Held-out NLL and discriminator accuracy over the outer iterations."""
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    outer = [row["outer"] + 1 for row in metrics]
+    nll, accuracy = figure.subplots(1, 2)
+    nll.plot(outer, [row["heldout_nll"] for row in metrics], marker=".", label="held-out")
+    nll.plot(outer, [row["generator_loss"] for row in metrics], marker=".", label="training minibatches")
+    nll.set_ylabel("NLL [nats a step]")
+    nll.legend(fontsize=8)
+    for key, label in (
+        ("discriminator_accuracy", "both"),
+        ("real_called_real", "real"),
+        ("generated_called_generated", "generated"),
+    ):
+        accuracy.plot(outer, [row[key] for row in metrics], marker=".", label=label)
+    accuracy.axhline(0.5, color="gray", linestyle=":")
+    accuracy.set_ylim(0, 1.02)
+    accuracy.set_ylabel("share named rightly")
+    accuracy.legend(fontsize=8)
+    for axis in (nll, accuracy):
+        axis.set_xlabel("outer iteration")
+        axis.grid(alpha=0.3)
+    figure.savefig(os.path.join(PICTURES, f"{name}_curves.png"), dpi=80)
+
+
+def section(name):
+    """The Markdown of one run."""
+    run, flags, data, metrics, results = load(name)
+    os.makedirs(PICTURES, exist_ok=True)
+    draw_curves(metrics, name)
+    shutil.copy(os.path.join(run, "picture.png"), os.path.join(PICTURES, f"{name}.png"))
+    step = max(1, -(-len(metrics) // ROWS))
+    shown = [row for index, row in enumerate(metrics) if index % step == 0 or row is metrics[-1]]
+    cells = [
+        [row["outer"] + 1, *(f"{row[key]:.3f}" if key in row else "" for key in list(COLUMNS)[1:])] for row in shown
+    ]
+    spectrum = results["spectrum"]
+    low, high = spectrum["band_hz"]
+    lines = [
+        f"`python -m sensegen_tf.train --flagfile=experiments/{name}.flags`",
+        "",
+        f"Model `{flags['model']}`, schedule `{flags['schedule']}`, seed {flags['seed']}. Data `{flags['source']}`: "
+        f"{', '.join(data['channels'])} at {data['rate']:g} Hz, {data['windows']['training']} training windows of "
+        f"{len(data['subjects']['training'])} subject(s), {data['windows']['heldout']} held-out windows of "
+        f"{len(data['subjects']['heldout'])}. Trained for {results['training_seconds']:.0f} s on {machine()}.",
+        "",
+        "| " + " | ".join(COLUMNS.values()) + " |",
+        "|" + "---|" * len(COLUMNS),
+        *("| " + " | ".join(map(str, row)) + " |" for row in cells),
+        "",
+        f"Largest difference of the amplitude spectrum from {low:g} to {high:g} Hz against the training windows:",
+        "",
+        *(
+            f"- {what}: " + ", ".join(f"{c} {d:.1f} dB" for c, d in zip(data["channels"], values, strict=True))
+            for what, values in spectrum["largest_difference_db"].items()
+        ),
+        "",
+        f"![curves](pictures/{name}_curves.png)",
+        f"![real and synthetic](pictures/{name}.png)",
+    ]
+    return "\n".join(lines)
+
+
+def main(names):
+    path = os.path.join(HERE, "RESULTS.md")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    for name in names:
+        block = f"<!-- begin {name} -->\n{section(name)}\n<!-- end {name} -->"
+        pattern = re.compile(f"<!-- begin {name} -->.*?<!-- end {name} -->", re.DOTALL)
+        if pattern.search(text):
+            text = pattern.sub(lambda _, block=block: block, text)
+        else:
+            text = f"{text.rstrip()}\n\n## {name}\n\n{block}\n"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
