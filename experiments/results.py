@@ -2,9 +2,9 @@
 
     python experiments/results.py quickstart ecg_quickstart watch_algorithm1 watch_alternating
 
-Each name is a flagfile of this folder whose run lies in experiments/runs/NAME. A section stands between marker lines, so
-the rest of RESULTS.md is left as it is; a new section is put at the end. The run's picture and the curves of its metrics
-go to experiments/pictures/.
+Each name is a flagfile of this folder whose run lies in experiments/runs/NAME. A section stands between marker lines,
+so the rest of RESULTS.md is left as it is; a new section is put at the end. The run's picture and the curves of its
+metrics go to experiments/pictures/.
 """
 
 import json
