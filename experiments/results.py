@@ -89,13 +89,15 @@ def section(name):
     ]
     spectrum = results["spectrum"]
     low, high = spectrum["band_hz"]
+    training, heldout = data["splits"]["training"], data["splits"]["heldout"]
+    where = f" --data_dir={flags['data_dir']}" if flags["data_dir"] else ""
     lines = [
-        f"`python -m sensegen_tf.train --flagfile=experiments/{name}.flags`",
+        f"`python -m sensegen_tf.train --flagfile=experiments/{name}.flags{where}`",
         "",
         f"Model `{flags['model']}`, schedule `{flags['schedule']}`, seed {flags['seed']}. Data `{flags['source']}`: "
-        f"{', '.join(data['channels'])} at {data['rate']:g} Hz, {data['windows']['training']} training windows of "
-        f"{len(data['subjects']['training'])} subject(s), {data['windows']['heldout']} held-out windows of "
-        f"{len(data['subjects']['heldout'])}. Trained for {results['training_seconds']:.0f} s on {machine()}.",
+        f"{', '.join(data['channels'])} at {data['rate']:g} Hz, {training['windows']} training windows of "
+        f"{len(training['subjects'])} subject(s), {heldout['windows']} held-out windows of "
+        f"{len(heldout['subjects'])}. Trained for {results['training_seconds']:.0f} s on {machine()}.",
         "",
         "| " + " | ".join(COLUMNS.values()) + " |",
         "|" + "---|" * len(COLUMNS),

@@ -26,17 +26,22 @@ def _import_tensorflow():
         import tensorflow  # noqa: F401
 
 
-def run(main):
-    """Parses the flags and runs `main()`; an `InputError` becomes a message and exit status 2."""
+def run(main, positional=False):
+    """Parses the flags and runs `main()`; an `InputError` becomes a message and exit status 2.
+
+    Args:
+      main: a function; it gets the arguments that are no flags, if there may be any.
+      positional: whether there may.
+    """
 
     def guarded(argv):
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
-        if len(argv) > 1:
+        if len(argv) > 1 and not positional:
             raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}; every setting is a --flag=value")
         _import_tensorflow()
         try:
-            return main()
+            return main(*argv[1:])
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

@@ -14,18 +14,12 @@ import time
 
 from absl import flags
 
-from sensegen_tf import commands
+from sensegen_tf import commands, data_flags
 from sensegen_tf.models.zoo import ZOO
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_enum("source", None, ["watch", "ecg"], "recordings: watch (wrist IMU), ecg (five minutes of ECG)")
-flags.DEFINE_list("channels", [], "names of the channels to learn, in order; by default all")
-flags.DEFINE_float("resample_hz", None, "resample the recordings to this rate first (polyphase filter)")
-flags.DEFINE_integer("window_length", 128, "samples in a training window", lower_bound=2)
-flags.DEFINE_integer("stride", 64, "samples from one window's start to the next one's", lower_bound=1)
-flags.DEFINE_list("holdout_subjects", [], "subjects to hold out; by default the last --holdout_fraction of them")
-flags.DEFINE_float("holdout_fraction", 0.2, "share of the subjects (with one: of the time) held out, in (0, 1)")
+flags.adopt_module_key_flags(data_flags)
 
 flags.DEFINE_enum(
     "model", "sensegen", list(ZOO), "row of the zoo: " + "; ".join(f"{k}: {v.summary}" for k, v in ZOO.items())
@@ -45,6 +39,7 @@ flags.DEFINE_float("generator_learning_rate", 1e-3, "learning rate of Adam", low
 flags.DEFINE_float("discriminator_learning_rate", 1e-3, "learning rate of Adam", lower_bound=1e-12)
 flags.DEFINE_enum("learning_rate_decay", "none", ["none", "cosine"], "of both learning rates, over the whole run")
 flags.DEFINE_float("gradient_clip_norm", 1.0, "largest global norm of a gradient", lower_bound=1e-12)
+flags.DEFINE_bool("balance_labels", False, "give every label the same share of the minibatches")
 flags.DEFINE_integer("evaluation_windows", 512, "most held-out windows measured an outer iteration", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bound=2**31 - 1)
 
@@ -55,6 +50,10 @@ flags.mark_flags_as_required(["source", "run_dir"])
 
 # Series that are sampled for the picture and its figures.
 _PICTURE_SERIES = 512
+# Real windows that are measured beside them.
+_PICTURE_WINDOWS = 8192
+# Windows of each kind in the pictures along the training.
+_DRAWN_WINDOWS = 64
 
 
 def _values(config_class, **given):
@@ -77,18 +76,6 @@ class _Interrupt:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _load_dataset(config):
-    from sensegen_tf.data import windows
-    from sensegen_tf.data.sources import SOURCES
-
-    recordings = SOURCES[FLAGS.source]()
-    if FLAGS.channels:
-        recordings = [recording.select(FLAGS.channels) for recording in recordings]
-    if FLAGS.resample_hz:
-        recordings = [recording.resample(FLAGS.resample_hz) for recording in recordings]
-    return windows.prepare(recordings, config)
-
-
 def _build_models(channels):
     from sensegen_tf.models.discriminator import Discriminator
     from sensegen_tf.models.generator import Generator
@@ -109,7 +96,7 @@ def _export(run, generator, dataset):
         rate=dataset.rate,
         channels=dataset.channels,
         units=dataset.units,
-        window_length=FLAGS.window_length,
+        window_length=dataset.length,
         source=FLAGS.source,
         data=run.read("data"),
         flags=run.read("flags"),
@@ -125,8 +112,8 @@ def _look(run, version, dataset):
     from sensegen_tf.evaluation import fidelity
     from sensegen_tf.generation import local
 
-    ((_, synthetic),) = local.generate(version, _PICTURE_SERIES, FLAGS.window_length, FLAGS.seed, _PICTURE_SERIES)
-    real, heldout = dataset.training.values, dataset.heldout.values
+    ((_, synthetic),) = local.generate(version, _PICTURE_SERIES, dataset.length, FLAGS.seed, _PICTURE_SERIES)
+    real, heldout = (part.spread(_PICTURE_WINDOWS) for part in (dataset.training, dataset.heldout))
     low, high = 0.5, 0.4 * dataset.rate
     differences = {
         what: fidelity.spectral_difference(real, values, dataset.rate, low, high)[0].tolist()
@@ -135,7 +122,8 @@ def _look(run, version, dataset):
     results = {"spectrum": {"band_hz": [low, high], "largest_difference_db": differences}}
     picture = _picture()
     if picture:
-        title = f"{FLAGS.model} on {FLAGS.source}: {len(real)} training windows, {len(synthetic)} synthetic ones"
+        counts = f"{dataset.training.count} training windows, {len(synthetic)} synthetic ones"
+        title = f"{FLAGS.model} on {FLAGS.source}: {counts}"
         figure = picture.compare(real, synthetic, dataset.rate, dataset.channels, dataset.units, title)
         picture.save(figure, run.file("picture.png"))
         results["picture"] = run.file("picture.png")
@@ -152,31 +140,29 @@ def _picture():
 
 
 def _print_results(run, results):
-    channels = run.read("data")["channels"]
+    data = run.read("data")
     low, high = results["spectrum"]["band_hz"]
     print(f"\nLargest difference of the amplitude spectrum from {low:g} to {high:g} Hz against the training windows:")
     for what, differences in results["spectrum"]["largest_difference_db"].items():
-        print(f"  {what:<10}", ", ".join(f"{c} {d:.1f} dB" for c, d in zip(channels, differences, strict=True)))
+        print(f"  {what:<10}", ", ".join(f"{c} {d:.1f} dB" for c, d in zip(data["channels"], differences, strict=True)))
     drawn = results.get("picture", "not drawn: pip install 'sensegen_tf[report]'")
     print(f"SavedModel  {results['model']}\nPicture     {drawn}\nLogs        {run.file()}")
     if os.path.isdir(run.file("logs")):
         print(f"TensorBoard tensorboard --logdir={run.file('logs')}")
     print(
         "Samples     python -m sensegen_tf.sample "
-        f"--model={results['model']} --num=1000 --length={FLAGS.window_length} --seed=0 --output=samples.npz"
+        f"--model={results['model']} --num=1000 --length={data['length']} --seed=0 --output=samples.npz"
     )
 
 
 def main():
     # Slow imports wait until the flags have been checked.
-    from sensegen_tf.data import windows
     from sensegen_tf.training import loop, progress, run_directory, schedule
     from sensegen_tf.training.checkpoints import Checkpoints
 
     plan = schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, FLAGS.discriminator_steps, FLAGS.generator_steps)
     learning = _values(loop.TrainingConfig)
-    cutting = _values(windows.WindowConfig, length=FLAGS.window_length, holdout_subjects=tuple(FLAGS.holdout_subjects))
-    dataset = _load_dataset(cutting)
+    dataset = data_flags.load_dataset()
 
     run = run_directory.RunDirectory(FLAGS.run_dir)
     run.agree("flags", {flag.name: flag.value for flag in FLAGS.get_key_flags_for_module(sys.modules[__name__])})
@@ -191,21 +177,19 @@ def main():
     checkpoints = Checkpoints(run.file("checkpoints"), **trainer.state())
     checkpoints.restore()
 
-    def draw():
-        synthetic = dataset.standardizer.to_physical(trainer.generate_for_picture(64, FLAGS.window_length))
-        return picture.to_image(
-            picture.compare(
-                dataset.training.values, synthetic, dataset.rate, dataset.channels, dataset.units, FLAGS.model
-            )
-        )
-
     picture = _picture()
+    real = dataset.training.spread(_DRAWN_WINDOWS)
+
+    def draw():
+        synthetic = dataset.standardizer.to_physical(trainer.generate_for_picture(_DRAWN_WINDOWS, dataset.length))
+        figure = picture.compare(real, synthetic, dataset.rate, dataset.channels, dataset.units, FLAGS.model)
+        return picture.to_image(figure)
+
     interrupt = _Interrupt()
     first_step, started = int(trainer.step), time.monotonic()
     with progress.Progress(run, plan, first_step, picture and draw) as shown:
         done = trainer.fit(
-            dataset.standardizer.to_standard(dataset.training.values),
-            dataset.standardizer.to_standard(dataset.heldout.values),
+            dataset,
             checkpoints,
             on_step=shown.step,
             on_outer=shown.outer,

@@ -39,7 +39,8 @@ def test_a_run_leaves_everything_and_says_where(trained):
     assert [row["outer"] for row in rows] == [0, 1, 2]
     assert all(np.isfinite(row["heldout_nll"]) and 0 <= row["discriminator_accuracy"] <= 1 for row in rows)
     data = json.loads((trained / "data.json").read_text())
-    assert data["subjects"]["heldout"] == ["09", "10"] and not set(data["subjects"]["training"]) & {"09", "10"}
+    training, heldout = (data["splits"][name]["subjects"] for name in ("training", "heldout"))
+    assert heldout == ["09", "10"] and not set(training) & set(heldout)
 
 
 def test_tensorboard_holds_scalars_and_pictures(trained):

@@ -18,6 +18,28 @@ class Span:
     label: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happens at one sample, such as a beat."""
+
+    sample: int
+    label: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensor:
+    """What the sensor behind a channel is, as far as its recordings show.
+
+    Attributes:
+      resolution: its step in physical units; None where the values lie on no grid.
+      low, high: the values at which it saturates; None where it was not seen to.
+    """
+
+    resolution: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Recording:
     """One uninterrupted recording of one subject.
@@ -30,6 +52,7 @@ class Recording:
       units: C units, such as "g", "rad/s", "mV".
       subject: the person (or device) recorded.
       spans: labelled spans in order of time; may be empty and need not cover the recording.
+      events: labelled moments in order of time.
 
     Raises:
       InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
@@ -42,6 +65,7 @@ class Recording:
     units: tuple[str, ...]
     subject: str
     spans: tuple[Span, ...] = ()
+    events: tuple[Event, ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "signals", np.asarray(self.signals, np.float32))
@@ -101,8 +125,36 @@ class Recording:
         signals = scipy.signal.resample_poly(
             self.signals.astype(np.float64), ratio.numerator, ratio.denominator, axis=0, padtype="line"
         )
-        scaled = [
-            Span(round(span.start * ratio), min(round(span.stop * ratio), len(signals)), span.label)
-            for span in self.spans
-        ]
-        return dataclasses.replace(self, signals=signals, rate=float(rate), spans=tuple(scaled))
+        last = len(signals)
+        spans = tuple(Span(round(s.start * ratio), min(round(s.stop * ratio), last), s.label) for s in self.spans)
+        events = tuple(Event(min(round(e.sample * ratio), last - 1), e.label) for e in self.events)
+        return dataclasses.replace(self, signals=signals, rate=float(rate), spans=spans, events=events)
+
+    def slice(self, start, stop):
+        """Samples [start, stop), with the spans and events inside."""
+        spans = tuple(
+            Span(max(s.start, start) - start, min(s.stop, stop) - start, s.label)
+            for s in self.spans
+            if s.start < stop and s.stop > start
+        )
+        events = tuple(Event(e.sample - start, e.label) for e in self.events if start <= e.sample < stop)
+        return dataclasses.replace(self, signals=self.signals[start:stop], spans=spans, events=events)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Collection:
+    """Recordings of one source.
+
+    Attributes:
+      recordings: at least one, all with the same channels.
+      terms: licence and citation, for the model card.
+      notes: what a person should know about them, such as records that were skipped.
+      holdout_subjects: the subjects that the source itself holds out; empty where it leaves that to the user.
+      sensors: what `data.sensor.measure` found, one a channel; empty before it was asked.
+    """
+
+    recordings: list[Recording]
+    terms: str
+    notes: tuple[str, ...] = ()
+    holdout_subjects: tuple[str, ...] = ()
+    sensors: tuple[Sensor, ...] = ()

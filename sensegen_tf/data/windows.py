@@ -1,13 +1,12 @@
-"""From recordings to standardised windows: the split by subject, cutting, statistics, minibatches."""
+"""From recordings to windows: the split by subject, cutting, statistics."""
 
 import dataclasses
 import math
 import zlib
 
 import numpy as np
-import tensorflow as tf
 
-from sensegen_tf.data.recording import Span
+from sensegen_tf.data.recording import Sensor
 from sensegen_tf.errors import InputError
 
 
@@ -18,37 +17,59 @@ class WindowConfig:
     Attributes:
       length: samples in a window, at least 2.
       stride: samples from the start of one window to the start of the next, at least 1.
+      label_policy: "single" cuts a recording that has labelled spans inside each of them, so that a window belongs to
+        one label or is dropped; "ignore" cuts every recording from its start to its end.
       holdout_subjects: subjects that are held out; where empty, the last `holdout_fraction` of the sorted subjects.
       holdout_fraction: share of the subjects (or, with one subject, of the time) that is held out, in (0, 1).
     """
 
     length: int
     stride: int
+    label_policy: str = "single"
     holdout_subjects: tuple[str, ...] = ()
     holdout_fraction: float = 0.2
 
     def __post_init__(self):
         if self.length < 2:
-            raise InputError(f"a window must have at least 2 samples, got --window_length={self.length}")
+            raise InputError(f"a window must have at least 2 samples, got {self.length}")
         if self.stride < 1:
-            raise InputError(f"the stride must be at least 1 sample, got --stride={self.stride}")
+            raise InputError(f"the stride must be at least 1 sample, got {self.stride}")
         if not 0 < self.holdout_fraction < 1:
             raise InputError(f"--holdout_fraction must lie between 0 and 1, got {self.holdout_fraction}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows of one split.
+    """Windows of one split, in memory.
 
     Attributes:
       values: float32 [N, T, C], in physical units.
       subjects: N strings.
-      labels: N strings; "" where no labelled span covers the whole window.
+      labels: N strings; "" where there is no label.
     """
 
     values: np.ndarray
     subjects: np.ndarray
     labels: np.ndarray
+
+    @property
+    def count(self):
+        """N."""
+        return len(self.values)
+
+    def spread(self, count):
+        """At most `count` windows, evenly spread over all: float32 [n, T, C]."""
+        return self.values[np.linspace(0, self.count - 1, min(count, self.count)).astype(int)]
+
+    def describe(self):
+        """Counts and a checksum, as a dictionary that JSON can hold."""
+        names, counts = np.unique(self.labels, return_counts=True)
+        return {
+            "windows": self.count,
+            "subjects": sorted(set(self.subjects.tolist())),
+            "labels": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+            "checksum": zlib.crc32(self.values.tobytes()),
+        }
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,6 +86,49 @@ class Standardizer:
     def to_physical(self, values):
         """Standardised [..., C] -> physical."""
         return values * self.std + self.mean
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """What a model is trained and measured on.
+
+    Attributes:
+      rate: Hz.
+      channels, units: C strings each.
+      sensors: C `Sensor`.
+      length: T.
+      training, heldout: `Windows` (or `data.pipeline.Shards`) of disjoint subjects or, with one subject, times.
+      standardizer: of the training windows.
+      terms: licence and citation of the recordings.
+    """
+
+    rate: float
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    sensors: tuple[Sensor, ...]
+    length: int
+    training: Windows
+    heldout: Windows
+    standardizer: Standardizer
+    terms: str
+
+    def describe_channels(self):
+        """What holds for both splits, as a dictionary that JSON can hold."""
+        return {
+            "rate": self.rate,
+            "channels": list(self.channels),
+            "units": list(self.units),
+            "sensors": [dataclasses.asdict(sensor) for sensor in self.sensors],
+            "length": self.length,
+            "mean": self.standardizer.mean.tolist(),
+            "std": self.standardizer.std.tolist(),
+            "terms": self.terms,
+        }
+
+    def describe(self):
+        """The statistics, as a dictionary that JSON can hold."""
+        splits = {"training": self.training.describe(), "heldout": self.heldout.describe()}
+        return {**self.describe_channels(), "splits": splits}
 
 
 def split(recordings, config):
@@ -92,8 +156,8 @@ def split(recordings, config):
     held_out = set(config.holdout_subjects) or set(subjects[-math.ceil(config.holdout_fraction * len(subjects)) :])
     if held_out == set(subjects):
         raise InputError(
-            f"all {len(subjects)} subjects would be held out and none left to train on; lower --holdout_fraction "
-            "or name fewer --holdout_subjects"
+            f"nobody is left to train on: all subjects ({', '.join(subjects)}) would be held out. Lower "
+            "--holdout_fraction, name fewer --holdout_subjects, or, with one subject, leave them away to split by time"
         )
     training = [recording for recording in recordings if recording.subject not in held_out]
     return training, [recording for recording in recordings if recording.subject in held_out]
@@ -104,18 +168,9 @@ def _split_by_time(recordings, config):
     for recording in recordings:
         length = len(recording.signals)
         start = length - int(length * config.holdout_fraction)
-        training.append(_slice(recording, 0, max(start - config.length, 0)))
-        held_out.append(_slice(recording, start, length))
+        training.append(recording.slice(0, max(start - config.length, 0)))
+        held_out.append(recording.slice(start, length))
     return training, held_out
-
-
-def _slice(recording, start, stop):
-    spans = [
-        Span(max(span.start, start) - start, min(span.stop, stop) - start, span.label)
-        for span in recording.spans
-        if span.start < stop and span.stop > start
-    ]
-    return dataclasses.replace(recording, signals=recording.signals[start:stop], spans=tuple(spans))
 
 
 def cut(recordings, config, name):
@@ -130,95 +185,50 @@ def cut(recordings, config, name):
       `Windows`.
 
     Raises:
-      InputError: no recording is as long as a window.
+      InputError: nothing is as long as a window.
     """
     values, subjects, labels = [], [], []
     for recording in recordings:
-        for start in range(0, len(recording.signals) - config.length + 1, config.stride):
-            stop = start + config.length
-            values.append(recording.signals[start:stop])
-            subjects.append(recording.subject)
-            covering = [span.label for span in recording.spans if span.start <= start and stop <= span.stop]
-            labels.append(covering[0] if covering else "")
+        for start, stop, label in _stretches(recording, config.label_policy):
+            for first in range(start, stop - config.length + 1, config.stride):
+                values.append(recording.signals[first : first + config.length])
+                subjects.append(recording.subject)
+                labels.append(label)
     if not values:
-        longest = max((len(recording.signals) for recording in recordings), default=0)
-        raise InputError(
-            f"no window in the {name} split: its {len(recordings)} recordings have at most {longest} samples, a window "
-            f"needs {config.length}; lower --window_length, or change the split"
-        )
+        raise InputError(_no_window(recordings, config, name))
     return Windows(np.stack(values), np.array(subjects), np.array(labels))
 
 
-def standardizer(windows, channels):
-    """The statistics of the training windows.
+def _stretches(recording, label_policy):
+    """(start, stop, label) of what is cut on its own."""
+    if label_policy == "single" and recording.spans:
+        return [(span.start, span.stop, span.label) for span in recording.spans]
+    return [(0, len(recording.signals), "")]
 
-    Args:
-      windows: training `Windows`.
-      channels: C names, for messages.
 
-    Returns:
-      A `Standardizer`.
+def _no_window(recordings, config, name):
+    stretches = [s for recording in recordings for s in _stretches(recording, config.label_policy)]
+    longest = max((stop - start for start, stop, _ in stretches), default=0)
+    return (
+        f"no window in the {name} split: its {len(recordings)} recordings have at most {longest} samples"
+        f"{' under one label' if any(label for *_, label in stretches) else ''}, a window needs {config.length}. Take "
+        "shorter windows, or change the split"
+    )
 
-    Raises:
-      InputError: a channel that never changes.
-    """
-    flat = windows.values.reshape(-1, windows.values.shape[-1]).astype(np.float64)
-    mean, std = flat.mean(0), flat.std(0)
+
+def _measure(windows, channels):
+    """The `Standardizer` of training windows; refuses a channel that never changes."""
+    flat = windows.values.reshape(-1, windows.values.shape[-1])
     for channel, low, high in zip(channels, flat.min(0), flat.max(0), strict=True):
         if low == high:
             raise InputError(
                 f"channel {channel} is constant at {low:g} in the training windows; leave it out with --channels"
             )
+    mean, std = flat.mean(0, dtype=np.float64), flat.std(0, dtype=np.float64)
     return Standardizer(mean.astype(np.float32), std.astype(np.float32))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Dataset:
-    """What a model is trained and measured on.
-
-    Attributes:
-      rate: Hz.
-      channels, units: C strings each.
-      training, heldout: `Windows` of disjoint subjects (or, with one subject, of disjoint times).
-      standardizer: of the training windows.
-    """
-
-    rate: float
-    channels: tuple[str, ...]
-    units: tuple[str, ...]
-    training: Windows
-    heldout: Windows
-    standardizer: Standardizer
-
-    def describe(self):
-        """The statistics, as a dictionary that JSON can hold."""
-        splits = {"training": self.training, "heldout": self.heldout}
-        return {
-            "rate": self.rate,
-            "channels": list(self.channels),
-            "units": list(self.units),
-            "windows": {name: len(split.values) for name, split in splits.items()},
-            "subjects": {name: sorted(set(split.subjects.tolist())) for name, split in splits.items()},
-            "mean": self.standardizer.mean.tolist(),
-            "std": self.standardizer.std.tolist(),
-            "checksum": {name: zlib.crc32(split.values.tobytes()) for name, split in splits.items()},
-        }
-
-
-def prepare(recordings, config):
-    """Splits, cuts and measures recordings.
-
-    Args:
-      recordings: a list of `Recording` of the same channels and rate.
-      config: a `WindowConfig`.
-
-    Returns:
-      A `Dataset`.
-
-    Raises:
-      InputError: recordings that differ in channels, units or rate, and whatever `split`, `cut` and `standardizer`
-        refuse.
-    """
+def _check_alike(recordings):
     first = recordings[0]
     for recording in recordings[1:]:
         for what in ("rate", "channels", "units"):
@@ -227,35 +237,55 @@ def prepare(recordings, config):
                     f"{recording.name} has {what} {getattr(recording, what)}, "
                     f"but {first.name} has {getattr(first, what)}; choose --channels that all have, or --resample_hz"
                 )
-    training, heldout = split(recordings, config)
-    training, heldout = cut(training, config, "training"), cut(heldout, config, "held-out")
-    statistics = standardizer(training, first.channels)
-    return Dataset(first.rate, first.channels, first.units, training, heldout, statistics)
 
 
-def minibatches(values, batch_size, seed, first):
-    """Shuffled minibatches without end, as a pure function of the seed and the minibatch's number.
+def _check_labels(windows, recordings, config):
+    """Refuses a label without a window, in either split: nothing could be learnt or measured of it."""
+    if config.label_policy != "single":
+        return
+    wanted = {span.label for recording in recordings for span in recording.spans}
+    for name, part in windows.items():
+        missing = sorted(wanted - set(part.labels.tolist()))
+        if missing:
+            raise InputError(
+                f"no window of {config.length} samples in the {name} split is labelled {', '.join(missing)}. Name the "
+                "others with --labels, take shorter windows, or give --label_policy=ignore"
+            )
 
-    Every epoch visits every window once, in an order of its own; a minibatch may reach into the next epoch.
+
+def prepare(collection, config, labels_asked=False):
+    """Splits, cuts and measures recordings.
 
     Args:
-      values: float32 [N, T, C].
-      batch_size: B.
-      seed: two integers.
-      first: number of the first minibatch, so that a run can go on where it stopped.
+      collection: a `Collection`.
+      config: a `WindowConfig`.
+      labels_asked: whether the user named the labels, so that one without a window is an error.
 
     Returns:
-      A `tf.data.Dataset` of float32 [B, T, C].
+      A `Dataset`.
+
+    Raises:
+      InputError: recordings that differ in channels, units or rate; no window; a constant channel; a named label
+        without a window; whatever `split` refuses.
     """
-    values = tf.constant(values)
-    count = tf.shape(values, tf.int64)[0]
-
-    def minibatch(number):
-        position = number * batch_size + tf.range(batch_size, dtype=tf.int64)  # [B]
-        epoch = position // count
-        seeds = tf.stack([tf.fill([batch_size], tf.constant(s, tf.int64)) for s in seed] + [epoch], -1)  # [B, 3]
-        # The raw op, since tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
-        rows = tf.raw_ops.RandomIndexShuffle(index=position % count, seed=seeds, max_index=count - 1, rounds=4)
-        return tf.ensure_shape(tf.gather(values, rows), [batch_size, *values.shape[1:]])
-
-    return tf.data.Dataset.counter(first).map(minibatch).prefetch(2)
+    recordings = collection.recordings
+    _check_alike(recordings)
+    if collection.holdout_subjects and not config.holdout_subjects:
+        config = dataclasses.replace(config, holdout_subjects=collection.holdout_subjects)
+    training, heldout = split(recordings, config)
+    training, heldout = cut(training, config, "training"), cut(heldout, config, "held-out")
+    if labels_asked:
+        _check_labels({"training": training, "held-out": heldout}, recordings, config)
+    first = recordings[0]
+    standardizer = _measure(training, first.channels)
+    return Dataset(
+        first.rate,
+        first.channels,
+        first.units,
+        collection.sensors or (Sensor(),) * len(first.channels),
+        config.length,
+        training,
+        heldout,
+        standardizer,
+        collection.terms,
+    )

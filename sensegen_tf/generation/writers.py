@@ -72,7 +72,7 @@ def _tfrecord(path, card, count, length):
 
         def write(chunk_seeds, samples):
             for seed, series in zip(chunk_seeds, samples, strict=True):
-                writer.write(records.example(series, card.rate, card.channels, card.units, int(seed)))
+                writer.write(records.example(series, card.rate, card.channels, card.units, seed=int(seed)))
 
         yield write
 

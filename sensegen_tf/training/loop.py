@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sensegen_tf.data.windows import minibatches
+from sensegen_tf.data.pipeline import minibatches
 from sensegen_tf.errors import InputError
 from sensegen_tf.layers.mixture import row_noise
 from sensegen_tf.training import losses
@@ -31,6 +31,7 @@ class TrainingConfig:
       evaluation_windows: how many held-out windows are measured at most, at least 1.
       checkpoint_seconds: least time between two saves inside an outer iteration, at least 0.
       seed: of all random numbers, in [0, 2^31).
+      balance_labels: whether every label has the same share of the minibatches.
     """
 
     batch_size: int
@@ -41,6 +42,7 @@ class TrainingConfig:
     evaluation_windows: int
     checkpoint_seconds: float
     seed: int
+    balance_labels: bool = False
 
     def __post_init__(self):
         for name in ("generator_learning_rate", "discriminator_learning_rate", "gradient_clip_norm"):
@@ -156,21 +158,22 @@ class Trainer:
             "generated_called_generated": float(np.mean(generated_logits <= 0)),
         }
 
-    def _learner(self, training):
-        """A function of a turn that runs its step and returns the loss and the gradient norm."""
-        steps, batch_size, seed = training.shape[1], self.config.batch_size, self.config.seed
+    def _learner(self, dataset):
+        """A function of a turn that runs its step and returns the loss."""
+        batch_size, seed, balance = self.config.batch_size, self.config.seed, self.config.balance_labels
         source, current = {}, {}
 
         def data(turn):
             """The minibatches of the turn's player: drawn anew when the turn asks for another one."""
             player, number = turn.player, turn.minibatch
             if player not in source:
-                source[player] = iter(minibatches(training, batch_size, (seed, _REAL_FOR[player]), number))
+                stream = (seed, _REAL_FOR[player])
+                source[player] = minibatches(dataset.training, batch_size, stream, number, balance)
             if player not in current or current[player][0] != number:
-                real = next(source[player])
+                real = tf.convert_to_tensor(dataset.standardizer.to_standard(next(source[player])))
                 generated = ()
                 if player == DISCRIMINATOR:
-                    generated = (self.generate(_ROLLOUT_FOR_TRAINING, number, batch_size, steps),)
+                    generated = (self.generate(_ROLLOUT_FOR_TRAINING, number, batch_size, dataset.length),)
                 current[player] = number, (real, *generated)
             return current[player][1]
 
@@ -187,12 +190,11 @@ class Trainer:
 
         return learn
 
-    def fit(self, training, held_out, checkpoints, on_step, on_outer, should_stop):
+    def fit(self, dataset, checkpoints, on_step, on_outer, should_stop):
         """Runs the schedule from the restored step to its end, or until it is told to stop.
 
         Args:
-          training: standardised float32 [N, T, C].
-          held_out: standardised float32 [M, T, C]; at most `evaluation_windows` of them, evenly spread, are measured.
+          dataset: a `Dataset`; at most `evaluation_windows` of its held-out windows, evenly spread, are measured.
           checkpoints: `Checkpoints` of `state()`, already restored.
           on_step: called with (turn, loss) after every step.
           on_outer: called with the metrics (a dictionary) after every outer iteration, before it is saved.
@@ -204,9 +206,8 @@ class Trainer:
         Raises:
           NotFiniteError: see there. The last save is of finite weights.
         """
-        count = min(self.config.evaluation_windows, len(held_out))
-        held_out = held_out[np.linspace(0, len(held_out) - 1, count).astype(int)]
-        learn = self._learner(training)
+        held_out = dataset.standardizer.to_standard(dataset.heldout.spread(self.config.evaluation_windows))
+        learn = self._learner(dataset)
         saved = time.monotonic()
         for number in range(int(self.step), self.schedule.steps):
             turn = self.schedule.turn(number)

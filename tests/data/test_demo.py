@@ -3,12 +3,12 @@ import sys
 import numpy as np
 import pytest
 
-from sensegen_tf.data.sources import SOURCES
+from sensegen_tf.data.sources import SourceConfig, load
 from sensegen_tf.errors import InputError
 
 
 def test_watch_is_the_published_set():
-    recordings = SOURCES["watch"]()
+    recordings = load(SourceConfig("watch")).recordings
     assert len(recordings) == 140
     assert len({recording.subject for recording in recordings}) == 10
     assert len({recording.spans[0].label for recording in recordings}) == 7
@@ -20,7 +20,7 @@ def test_watch_is_the_published_set():
 
 
 def test_ecg_is_five_minutes_in_millivolt():
-    (recording,) = SOURCES["ecg"]()
+    (recording,) = load(SourceConfig("ecg")).recordings
     assert recording.seconds == 300 and recording.rate == 360 and recording.units == ("mV",)
 
 
@@ -28,4 +28,4 @@ def test_ecg_is_five_minutes_in_millivolt():
 def test_missing_extra_says_how_to_install_it(source, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=r"pip install 'sensegen_tf\[demo\]'"):
-        SOURCES[source]()
+        load(SourceConfig(source))

@@ -1,10 +1,8 @@
-import itertools
-
 import numpy as np
 import pytest
 
 from sensegen_tf.data import windows
-from sensegen_tf.data.recording import Recording, Span
+from sensegen_tf.data.recording import Collection, Recording, Span
 from sensegen_tf.data.windows import WindowConfig
 from sensegen_tf.errors import InputError
 
@@ -34,20 +32,33 @@ def test_split_refuses_what_cannot_be_split():
     recordings = [make(50, "a"), make(50, "b")]
     with pytest.raises(InputError, match="no subject z; there are a, b"):
         windows.split(recordings, WindowConfig(10, 5, holdout_subjects=("z",)))
-    with pytest.raises(InputError, match="all 2 subjects would be held out"):
+    with pytest.raises(InputError, match=r"all subjects \(a, b\) would be held out"):
         windows.split(recordings, WindowConfig(10, 5, holdout_subjects=("a", "b")))
-    with pytest.raises(InputError, match="all 2 subjects would be held out"):
+    with pytest.raises(InputError, match=r"all subjects \(a, b\) would be held out"):
         windows.split(recordings, WindowConfig(10, 5, holdout_fraction=0.9))
 
 
 def test_cut_by_length_and_stride_with_labels():
     spans = [Span(0, 12, "rest"), Span(12, 23, "walk")]
     cut = windows.cut([make(23, spans=spans)], WindowConfig(8, 4), "training")
-    np.testing.assert_array_equal(cut.values[:, 0, 0], [0, 4, 8, 12])
-    np.testing.assert_array_equal(cut.values[3, :, 0], np.arange(12, 20))
-    assert cut.labels.tolist() == ["rest", "rest", "", "walk"]
+    np.testing.assert_array_equal(cut.values[:, 0, 0], [0, 4, 12])
+    np.testing.assert_array_equal(cut.values[2, :, 0], np.arange(12, 20))
+    assert cut.labels.tolist() == ["rest", "rest", "walk"]
+    whole = windows.cut([make(23, spans=spans)], WindowConfig(8, 4, label_policy="ignore"), "training")
+    np.testing.assert_array_equal(whole.values[:, 0, 0], [0, 4, 8, 12])
     with pytest.raises(InputError, match="at most 23 samples, a window needs 24"):
         windows.cut([make(23)], WindowConfig(24, 4), "training")
+    with pytest.raises(InputError, match="at most 12 samples under one label, a window needs 13"):
+        windows.cut([make(23, spans=spans)], WindowConfig(13, 4), "training")
+
+
+def test_a_named_label_without_a_window_is_refused():
+    spans = [Span(0, 20, "rest"), Span(20, 25, "jump")]
+    collection = Collection([make(40, s, spans=spans) for s in "ab"], "")
+    config = WindowConfig(10, 10)
+    assert windows.prepare(collection, config).training.labels.tolist() == ["rest", "rest"]
+    with pytest.raises(InputError, match="no window of 10 samples in the training split is labelled jump"):
+        windows.prepare(collection, config, labels_asked=True)
 
 
 @pytest.mark.parametrize(
@@ -61,35 +72,18 @@ def test_impossible_settings_are_refused(values, message):
 
 def test_statistics_come_from_the_training_split_alone():
     recordings = [make(40, "a"), make(40, "b", offset=1e6)]
-    dataset = windows.prepare(recordings, WindowConfig(10, 10, holdout_fraction=0.5))
+    dataset = windows.prepare(Collection(recordings, ""), WindowConfig(10, 10, holdout_fraction=0.5))
     assert dataset.standardizer.mean == pytest.approx([19.5])
     standard = dataset.standardizer.to_standard(dataset.training.values)
     assert standard.mean() == pytest.approx(0, abs=1e-6) and standard.std() == pytest.approx(1)
     np.testing.assert_allclose(dataset.standardizer.to_physical(standard), dataset.training.values, atol=1e-5)
-    assert dataset.describe()["subjects"] == {"training": ["a"], "heldout": ["b"]}
+    splits = dataset.describe()["splits"]
+    assert splits["training"]["subjects"] == ["a"] and splits["heldout"]["subjects"] == ["b"]
 
 
 def test_constant_channel_and_mixed_recordings_are_refused():
     still = Recording("still", np.ones([40, 1]), 50.0, ("x",), ("g",), "a")
     with pytest.raises(InputError, match="channel x is constant at 1"):
-        windows.prepare([still, make(40, "b")], WindowConfig(10, 10))
+        windows.prepare(Collection([still, make(40, "b")], ""), WindowConfig(10, 10))
     with pytest.raises(InputError, match=r"of b has rate 25.0, but of a has 50.0"):
-        windows.prepare([make(40, "a"), make(40, "b", rate=25.0)], WindowConfig(10, 10))
-
-
-def take(count, first=0, seed=(0, 1), windows_count=10, batch_size=4):
-    values = np.arange(windows_count, dtype=np.float32).reshape(-1, 1, 1)
-    dataset = windows.minibatches(values, batch_size, seed, first)
-    return np.stack([batch.numpy().ravel() for batch in itertools.islice(dataset, count)])
-
-
-def test_minibatches_visit_every_window_once_an_epoch_in_changing_order():
-    epochs = take(10).reshape(4, 10)
-    for epoch in epochs:
-        assert sorted(epoch) == list(range(10))
-    assert len({tuple(epoch) for epoch in epochs}) == 4
-
-
-def test_minibatches_are_a_function_of_seed_and_number():
-    np.testing.assert_array_equal(take(3, first=5), take(8)[5:])
-    assert (take(5) != take(5, seed=(1, 1))).any() and (take(5) != take(5, seed=(0, 2))).any()
+        windows.prepare(Collection([make(40, "a"), make(40, "b", rate=25.0)], ""), WindowConfig(10, 10))

@@ -3,6 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from sensegen_tf.data.recording import Sensor
+from sensegen_tf.data.windows import Dataset, Standardizer, Windows
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.zoo import DiscriminatorConfig, GeneratorConfig
@@ -28,6 +30,14 @@ def series(count=40, steps=12):
     return np.sin(time + phase)[..., None].astype("f")
 
 
+def dataset(training):
+    def windows(values):
+        return Windows(values, np.full(len(values), "a"), np.full(len(values), ""))
+
+    standardizer = Standardizer(np.zeros(1, "f"), np.ones(1, "f"))
+    return Dataset(50.0, ("x",), ("g",), (Sensor(),), 12, windows(training), windows(series(20)), standardizer, "")
+
+
 def trainer(schedule, **changes):
     generator = Generator(GeneratorConfig(units=(12,), dense_units=8, components=3), 1, seed=0)
     discriminator = Discriminator(DiscriminatorConfig(units=(6,), dense_units=4), 1, seed=0)
@@ -42,8 +52,7 @@ def fit(trained, folder, data=None, stop_after=None):
     checkpoints.restore()
     turns, rows = [], []
     finished = trained.fit(
-        series() if data is None else data,
-        series(20),
+        dataset(series() if data is None else data),
         checkpoints,
         on_step=lambda turn, loss: turns.append((turn, loss)),
         on_outer=rows.append,

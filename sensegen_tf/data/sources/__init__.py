@@ -1,8 +1,80 @@
-"""Where recordings come from: one file a format, each a function that returns a list of `Recording`."""
+"""Where recordings come from: one file a format, each a function that returns a `Collection`."""
 
-from sensegen_tf.data.sources import demo
+import dataclasses
+
+from sensegen_tf.data import records, sensor
+from sensegen_tf.data.sources import demo, har, mitbih, tables
+from sensegen_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceConfig:
+    """Which recordings.
+
+    Attributes:
+      source: a key of `SOURCES`.
+      data_dir: the folder (or, for `table` and `tfrecord`, the file) that holds them; "" for embedded ones.
+      channels: names, in order; empty for all, or for the source's usual ones.
+      labels: labels to keep; empty for all, or for the source's usual ones.
+      resample_hz: the rate to resample to; None to keep the source's.
+      table: what the columns of a table mean.
+    """
+
+    source: str
+    data_dir: str = ""
+    channels: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    resample_hz: float | None = None
+    table: tables.TableConfig = dataclasses.field(default_factory=tables.TableConfig)
+
 
 SOURCES = {
-    "watch": demo.watch,
-    "ecg": demo.ecg,
+    "watch": lambda config: demo.watch(),
+    "ecg": lambda config: demo.ecg(),
+    "hapt": lambda config: har.hapt(config.data_dir, config.channels, config.labels),
+    "uci_har": lambda config: har.uci_har(config.data_dir, config.channels),
+    "mitbih": lambda config: mitbih.mitbih(config.data_dir, config.channels),
+    "table": lambda config: tables.table(config.data_dir, config.table),
+    "tfrecord": lambda config: records.read_series(config.data_dir),
 }
+_EMBEDDED = ("watch", "ecg")
+
+
+def load(config):
+    """The recordings of a source, with the channels, labels and rate that are asked for, and their sensors measured.
+
+    Args:
+      config: a `SourceConfig`.
+
+    Returns:
+      A `Collection`.
+
+    Raises:
+      InputError: whatever the source refuses, a missing or needless `data_dir`, or a label that does not occur.
+    """
+    if bool(config.data_dir) == (config.source in _EMBEDDED):
+        wrong = "needs" if not config.data_dir else "is embedded and takes no"
+        raise InputError(f"--source={config.source} {wrong} --data_dir")
+    collection = SOURCES[config.source](config)
+    recordings = collection.recordings
+    if config.channels:
+        recordings = [recording.select(config.channels) for recording in recordings]
+    if config.labels:
+        recordings = _keep_labels(recordings, set(config.labels))
+    sensors = sensor.measure(recordings)
+    if config.resample_hz is not None:
+        recordings = [recording.resample(config.resample_hz) for recording in recordings]
+    return dataclasses.replace(collection, recordings=recordings, sensors=sensors)
+
+
+def _keep_labels(recordings, wanted):
+    found = {span.label for recording in recordings for span in recording.spans}
+    missing = sorted(wanted - found)
+    if missing:
+        raise InputError(
+            f"no recording is labelled {', '.join(missing)}; there are {', '.join(sorted(found)) or 'none'}"
+        )
+    return [
+        dataclasses.replace(recording, spans=tuple(span for span in recording.spans if span.label in wanted))
+        for recording in recordings
+    ]

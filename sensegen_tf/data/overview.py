@@ -1,0 +1,92 @@
+"""What a set of recordings holds, as text and as a picture."""
+
+import collections
+
+import numpy as np
+
+from sensegen_tf.errors import InputError
+
+
+def _table(header, rows):
+    cells = [list(map(str, row)) for row in [header, *rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _number(value):
+    return "-" if value is None else f"{value:.6g}"
+
+
+def describe_recordings(collection):
+    """Recordings, minutes, people and rate; channels with units, ranges and sensors; events where there are some."""
+    recordings = collection.recordings
+    first, people = recordings[0], {recording.subject for recording in recordings}
+    minutes = sum(recording.seconds for recording in recordings) / 60
+    names = "recording" if len(recordings) == 1 else "recordings"
+    parts = [f"{len(recordings)} {names}, {minutes:.1f} minutes, {len(people)} people, {first.rate:g} Hz"]
+    parts += [f"note: {note}" for note in collection.notes]
+    low = np.min([recording.signals.min(0) for recording in recordings], axis=0)
+    high = np.max([recording.signals.max(0) for recording in recordings], axis=0)
+    rows = [
+        [name, unit, _number(a), _number(b), _number(sensor.resolution), _number(sensor.low), _number(sensor.high)]
+        for name, unit, a, b, sensor in zip(first.channels, first.units, low, high, collection.sensors, strict=True)
+    ]
+    header = ["channel", "unit", "lowest", "highest", "resolution", "saturates below", "above"]
+    parts.append(_table(header, rows))
+    if any(recording.events for recording in recordings):
+        counts = [collections.Counter(event.label for event in recording.events) for recording in recordings]
+        labels = [label for label, _ in sum(counts, collections.Counter()).most_common()]
+        rows = [
+            [recording.name, f"{recording.seconds / 60:.1f}", *(count[label] for label in labels)]
+            for recording, count in zip(recordings, counts, strict=True)
+        ]
+        parts.append("events\n" + _table(["recording", "minutes", *labels], rows))
+    return "\n\n".join(parts)
+
+
+def describe_windows(dataset):
+    """Windows per split, people and labels."""
+    splits = {"training": dataset.training.describe(), "held-out": dataset.heldout.describe()}
+    total = sum(split["windows"] for split in splits.values())
+    people = {person for split in splits.values() for person in split["subjects"]}
+    seconds = dataset.length / dataset.rate
+    parts = [f"{total} windows of {dataset.length} samples ({seconds:.3g} s), {len(people)} people"]
+    labels = sorted({label for split in splits.values() for label in split["labels"]})
+    rows = [[label or "(no label)", *(split["labels"].get(label, 0) for split in splits.values())] for label in labels]
+    rows = [[*row, sum(row[1:])] for row in rows]
+    rows.append(["all", *(split["windows"] for split in splits.values()), total])
+    parts.append(_table(["label", *splits, "both"], rows))
+    parts += [f"{name}: {', '.join(split['subjects'])}" for name, split in splits.items()]
+    return "\n\n".join(parts[:2]) + "\n\n" + "\n".join(parts[2:])
+
+
+def draw(collection, path, seconds=10.0, most=6):
+    """Writes a PNG of the first seconds of some recordings, evenly spread.
+
+    Raises:
+      InputError: matplotlib is not installed, or the file cannot be written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("--picture needs matplotlib: pip install 'sensegen_tf[report]'") from error
+    from sensegen_tf.files import whole_file
+
+    recordings = collection.recordings
+    chosen = np.unique(np.linspace(0, len(recordings) - 1, min(most, len(recordings))).astype(int))
+    figure = Figure(figsize=(13, 2.2 * len(chosen)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
+    for index, axis in zip(chosen, axes, strict=True):
+        recording = recordings[index]
+        shown = recording.signals[: int(seconds * recording.rate)]
+        for name, unit, values in zip(recording.channels, recording.units, shown.T, strict=True):
+            axis.plot(np.arange(len(values)) / recording.rate, values, linewidth=0.9, label=f"{name} [{unit}]")
+        axis.set_title(f"{recording.name}, subject {recording.subject}", fontsize=9)
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=8, loc="upper right")
+    axes[-1].set_xlabel("time [s]")
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)

@@ -1,0 +1,158 @@
+"""Minibatches without end, as a pure function of a seed and the minibatch's number: from memory or from shards."""
+
+import concurrent.futures
+
+import numpy as np
+import tensorflow as tf
+
+from sensegen_tf.data import records
+from sensegen_tf.data.recording import Sensor
+from sensegen_tf.data.windows import Dataset, Standardizer
+from sensegen_tf.errors import InputError
+
+
+def minibatches(windows, batch_size, seed, first, balance=False):
+    """Shuffled minibatches of physical values; every epoch visits every window once, in an order of its own.
+
+    Args:
+      windows: `Windows` or `Shards`.
+      batch_size: B.
+      seed: two integers.
+      first: number of the first minibatch, so that a run can go on where it stopped.
+      balance: whether labels take turns, so that each has the same share of a minibatch whatever its number of windows.
+
+    Returns:
+      An iterator of float32 [B, T, C].
+
+    Raises:
+      InputError: `balance` with shards or without labels; while iterating, a damaged shard.
+    """
+    if isinstance(windows, Shards):
+        if balance:
+            raise InputError("--balance_labels needs windows in memory; it cannot be used with a prepared set")
+        return windows.minibatches(batch_size, seed, first)
+    return _from_memory(windows, batch_size, seed, first, balance)
+
+
+def _from_memory(windows, batch_size, seed, first, balance):
+    labels = windows.labels if balance else np.zeros(windows.count, int)
+    names, counts = np.unique(labels, return_counts=True)
+    if balance and len(names) < 2:
+        raise InputError("--balance_labels needs windows with at least two labels")
+    # Rows sorted by label: those of label k are rows[starts[k] : starts[k] + counts[k]].
+    rows = tf.constant(np.argsort(labels, kind="stable"))
+    counts = tf.constant(counts, tf.int64)
+    starts, kinds = tf.cumsum(counts, exclusive=True), len(names)
+    values = tf.constant(windows.values)
+
+    def minibatch(number):
+        position = number * batch_size + tf.range(batch_size, dtype=tf.int64)  # [B]
+        kind, position = position % kinds, position // kinds
+        count = tf.gather(counts, kind)
+        epoch = position // count
+        seeds = tf.stack([tf.fill([batch_size], tf.constant(s, tf.int64)) for s in seed] + [epoch], -1)  # [B, 3]
+        # The raw op, since tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
+        shuffled = tf.raw_ops.RandomIndexShuffle(index=position % count, seed=seeds, max_index=count - 1, rounds=4)
+        chosen = tf.gather(rows, tf.gather(starts, kind) + shuffled)
+        return tf.ensure_shape(tf.gather(values, chosen), [batch_size, *values.shape[1:]])
+
+    return iter(tf.data.Dataset.counter(first).map(minibatch).prefetch(2))
+
+
+class Shards:
+    """Windows of one split of a prepared set, read as a stream: about two shards are in memory at once.
+
+    Args:
+      folder: of the prepared set.
+      manifest: its manifest.
+      split: "training" or "heldout".
+    """
+
+    def __init__(self, folder, manifest, split):
+        self._folder, self._split = folder, manifest["splits"][split]
+        self._shape = manifest["length"], len(manifest["channels"])
+        self._shards = self._split["shards"]
+        self.count = self._split["windows"]
+
+    def describe(self):
+        """Counts and checksum, as the windows had them before they were written."""
+        return {key: value for key, value in self._split.items() if key != "shards"}
+
+    def _read(self, index):
+        return records.read_shard(self._folder, self._shards[index], *self._shape)
+
+    def spread(self, count):
+        """At most `count` windows, the first of each shard in equal parts: float32 [n, T, C]."""
+        count = min(count, self.count)
+        taken, parts = 0, []
+        for index, shard in enumerate(self._shards):
+            wanted = min(shard["windows"], -(-(count - taken) // (len(self._shards) - index)))
+            if wanted:
+                parts.append(self._read(index)[:wanted])
+                taken += wanted
+        return np.concatenate(parts)
+
+    def minibatches(self, batch_size, seed, first):
+        """See `minibatches`: shards in an order drawn anew each epoch, and the windows of each likewise."""
+        sizes = np.array([shard["windows"] for shard in self._shards])
+        epoch, skip = divmod(first * batch_size, self.count)
+        visits = self._visits(sizes, seed, epoch)
+        rest = np.empty([0, *self._shape], np.float32)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            visit, skip = _skip_visits(visits, sizes, skip)
+            pending = pool.submit(self._shuffled, visit, seed)
+            while True:
+                windows = pending.result()[skip:]
+                skip = 0
+                pending = pool.submit(self._shuffled, next(visits), seed)
+                windows = np.concatenate([rest, windows])
+                whole = len(windows) // batch_size * batch_size
+                yield from windows[:whole].reshape(-1, batch_size, *self._shape)
+                rest = windows[whole:].copy()
+
+    def _visits(self, sizes, seed, epoch):
+        """(epoch, shard) without end."""
+        while True:
+            for index in np.random.default_rng([*seed, epoch]).permutation(len(sizes)):
+                yield epoch, int(index)
+            epoch += 1
+
+    def _shuffled(self, visit, seed):
+        epoch, index = visit
+        windows = self._read(index)
+        return windows[np.random.default_rng([*seed, epoch, index]).permutation(len(windows))]
+
+
+def _skip_visits(visits, sizes, skip):
+    """The visit that `skip` windows lead into, and how many of its windows are to be skipped still."""
+    for visit in visits:
+        if skip < sizes[visit[1]]:
+            return visit, skip
+        skip -= sizes[visit[1]]
+    raise AssertionError("visits have no end")
+
+
+def open_prepared(folder):
+    """A prepared set as a `Dataset` whose windows are read as a stream.
+
+    Args:
+      folder: that `python -m sensegen_tf.data prepare` wrote.
+
+    Raises:
+      InputError: it is missing, or of another format.
+    """
+    manifest = records.read_manifest(folder)
+    try:
+        return Dataset(
+            rate=manifest["rate"],
+            channels=tuple(manifest["channels"]),
+            units=tuple(manifest["units"]),
+            sensors=tuple(Sensor(**sensor) for sensor in manifest["sensors"]),
+            length=manifest["length"],
+            training=Shards(folder, manifest, "training"),
+            heldout=Shards(folder, manifest, "heldout"),
+            standardizer=Standardizer(np.array(manifest["mean"], np.float32), np.array(manifest["std"], np.float32)),
+            terms=manifest["terms"],
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the manifest of {folder} is incomplete: {error}") from error

@@ -1,0 +1,119 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from sensegen_tf.data import pipeline, records
+from sensegen_tf.data.recording import Sensor
+from sensegen_tf.data.windows import Dataset, Standardizer, Windows
+from sensegen_tf.errors import InputError
+
+
+def windows(count, labels=None):
+    """Windows of [2, 1] that hold their own number."""
+    values = np.repeat(np.arange(count, dtype="f"), 2).reshape(count, 2, 1)
+    return Windows(values, np.array([f"p{i % 3}" for i in range(count)]), np.array(labels or [""] * count))
+
+
+def dataset(count=50):
+    standardizer = Standardizer(np.array([3.0], "f"), np.array([2.0], "f"))
+    sensors = (Sensor(0.5, None, 9.0),)
+    return Dataset(50.0, ("x",), ("g",), sensors, 2, windows(count), windows(7), standardizer, "terms")
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """A prepared set of 50 training windows in shards of 16, and its folder."""
+    records.write_prepared(dataset(), tmp_path / "set", 16)
+    return pipeline.open_prepared(tmp_path / "set"), tmp_path / "set"
+
+
+@pytest.fixture(params=["memory", "shards"])
+def source(request, prepared):
+    return windows(50) if request.param == "memory" else prepared[0].training
+
+
+def take(source, count, first=0, seed=(0, 1), batch_size=8, balance=False):
+    batches = pipeline.minibatches(source, batch_size, seed, first, balance)
+    return np.stack([np.asarray(batch)[:, 0, 0] for batch in itertools.islice(batches, count)])
+
+
+def test_every_window_once_an_epoch_in_changing_order(source):
+    epochs = take(source, 25).reshape(4, 50)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(50))
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+
+
+@pytest.mark.parametrize("first", [1, 2, 5, 6, 7, 13, 20])
+def test_a_function_of_seed_and_number(source, first):
+    np.testing.assert_array_equal(take(source, 5, first), take(source, 25)[first : first + 5])
+
+
+def test_seeds_give_orders_of_their_own(source):
+    reference = take(source, 5)
+    assert (reference != take(source, 5, seed=(1, 1))).any() and (reference != take(source, 5, seed=(0, 2))).any()
+
+
+def test_a_batch_larger_than_the_set_reaches_into_the_next_epochs(source):
+    batch = take(source, 1, batch_size=120)[0]
+    counts = np.unique(batch, return_counts=True)[1]
+    assert len(counts) == 50 and counts.min() == 2 and counts.max() == 3
+
+
+def test_labels_take_turns_when_balanced():
+    labels = ["rare"] * 3 + ["common"] * 47
+    drawn = take(windows(50, labels), 40, balance=True)
+    assert ((drawn < 3).sum(1) == 4).all()
+    # Within a label, every window once an epoch of that label.
+    common = drawn[drawn >= 3][:47]
+    assert len(set(common.tolist())) == 47
+
+
+def test_balancing_refuses_what_it_cannot_do(prepared):
+    with pytest.raises(InputError, match="at least two labels"):
+        pipeline.minibatches(windows(5), 2, (0, 0), 0, balance=True)
+    with pytest.raises(InputError, match="needs windows in memory"):
+        pipeline.minibatches(prepared[0].training, 2, (0, 0), 0, balance=True)
+
+
+def test_a_prepared_set_holds_all_that_the_dataset_held(prepared):
+    opened, original = prepared[0], dataset()
+    assert opened.describe() == original.describe()
+    assert opened.sensors == original.sensors and opened.terms == "terms"
+    assert sorted(opened.heldout.spread(100)[:, 0, 0]) == list(range(7))
+    assert opened.training.spread(10).shape == (10, 2, 1)
+
+
+def shard_file(folder):
+    return folder / records.read_manifest(folder)["splits"]["training"]["shards"][2]["file"]
+
+
+def test_a_corrupted_shard_is_named(prepared):
+    opened, folder = prepared
+    path = shard_file(folder)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"shard .*{path.name} is corrupted"):
+        take(opened.training, 10)
+
+
+def test_a_missing_shard_is_named(prepared):
+    opened, folder = prepared
+    shard_file(folder).unlink()
+    with pytest.raises(InputError, match=f"cannot read the shard .*{shard_file(folder).name}"):
+        take(opened.training, 10)
+
+
+def test_an_existing_folder_and_another_format_are_refused(prepared):
+    _, folder = prepared
+    with pytest.raises(InputError, match="exists; remove it"):
+        records.write_prepared(dataset(), folder, 16)
+    manifest = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(manifest.replace('"format": 1', '"format": 99'))
+    with pytest.raises(InputError, match="format 99"):
+        pipeline.open_prepared(folder)
+    (folder / "manifest.json").write_text('{"format": 1}')
+    with pytest.raises(InputError, match="incomplete"):
+        pipeline.open_prepared(folder)
