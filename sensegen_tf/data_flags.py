@@ -1,5 +1,7 @@
 """The flags that say which recordings and how they become windows: shared by the commands `train` and `data`."""
 
+import os
+
 from absl import flags
 
 FLAGS = flags.FLAGS
@@ -109,14 +111,19 @@ _SETTLED_BY_PREPARE = (
 )
 
 
+def is_prepared():
+    """Whether the flags name a prepared set."""
+    from sensegen_tf.data import records
+
+    return FLAGS.source == "tfrecord" and os.path.exists(os.path.join(FLAGS.data_dir, records.MANIFEST))
+
+
 def load_dataset():
     """The `Dataset` that the flags ask for: from recordings, or from a prepared set, which is read as a stream."""
-    import os
-
-    from sensegen_tf.data import pipeline, records
+    from sensegen_tf.data import pipeline
     from sensegen_tf.errors import InputError
 
-    if FLAGS.source != "tfrecord" or not os.path.exists(os.path.join(FLAGS.data_dir, records.MANIFEST)):
+    if not is_prepared():
         collection = load_collection()
         for note in collection.notes:
             print(note)

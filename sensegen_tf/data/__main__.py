@@ -30,6 +30,9 @@ def inspect():
     from sensegen_tf.data import overview
 
     _need("source")
+    if data_flags.is_prepared():
+        print(overview.describe_windows(data_flags.load_dataset()))
+        return
     collection = data_flags.load_collection()
     print(overview.describe_recordings(collection), end="\n\n")
     if FLAGS.picture:
@@ -43,7 +46,7 @@ def prepare():
     from sensegen_tf.data import overview, records
 
     _need("source", "output")
-    dataset = data_flags.load_dataset()
+    dataset = data_flags.cut_collection(data_flags.load_collection())
     records.write_prepared(dataset, FLAGS.output, FLAGS.shard_windows)
     print(overview.describe_windows(dataset))
     print(f"\nTrain on it with --source=tfrecord --data_dir={FLAGS.output}")

@@ -79,6 +79,8 @@ def read_series(path):
     Raises:
       InputError: no such file, or a broken one.
     """
+    if os.path.exists(os.path.join(path, MANIFEST)):
+        raise InputError(f"{path} is a prepared set: it is cut and split already, and can be trained on")
     if os.path.isdir(path) or not os.path.exists(path):
         raise InputError(f"{path} is no TFRecord file, nor a prepared set (a folder that holds {MANIFEST})")
     recordings = []

@@ -225,6 +225,8 @@ def _regular(name, first, signals, times, labels, config):
 
 
 def _from_npz(path, config):
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"cannot read {path}: it is no NPZ archive, or a damaged one")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
