@@ -26,6 +26,13 @@ def _import_tensorflow():
         import tensorflow  # noqa: F401
 
 
+def from_flags(config_class, **given):
+    """An instance of a dataclass: fields from `given`, the rest from the flags of the same names, lists as tuples."""
+    values = {name: flags.FLAGS[name].value for name in config_class.__dataclass_fields__ if name not in given}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return config_class(**values, **given)
+
+
 def run(main, positional=False):
     """Parses the flags and runs `main()`; an `InputError` becomes a message and exit status 2.
 

@@ -4,6 +4,9 @@ import os
 
 from absl import flags
 
+from sensegen_tf import commands
+from sensegen_tf.errors import InputError
+
 FLAGS = flags.FLAGS
 
 flags.DEFINE_enum(
@@ -41,8 +44,6 @@ flags.DEFINE_float("holdout_fraction", 0.2, "share of the subjects (with one: of
 
 
 def _samples(seconds_flag, samples_flag, rate):
-    from sensegen_tf.errors import InputError
-
     seconds = FLAGS[seconds_flag].value
     if seconds is None:
         return FLAGS[samples_flag].value
@@ -58,27 +59,7 @@ def load_collection():
     from sensegen_tf.data import sources
     from sensegen_tf.data.sources.tables import TableConfig
 
-    table = TableConfig(
-        channels=tuple(FLAGS.channels),
-        units=tuple(FLAGS.units),
-        rate_hz=FLAGS.rate_hz,
-        time_column=FLAGS.time_column,
-        gap_seconds=FLAGS.gap_seconds,
-        subject_column=FLAGS.subject_column,
-        label_column=FLAGS.label_column,
-        array=FLAGS.array,
-        resample_hz=FLAGS.resample_hz,
-    )
-    return sources.load(
-        sources.SourceConfig(
-            source=FLAGS.source,
-            data_dir=FLAGS.data_dir,
-            channels=tuple(FLAGS.channels),
-            labels=tuple(FLAGS.labels),
-            resample_hz=FLAGS.resample_hz,
-            table=table,
-        )
-    )
+    return sources.load(commands.from_flags(sources.SourceConfig, table=commands.from_flags(TableConfig)))
 
 
 def cut_collection(collection):
@@ -86,13 +67,9 @@ def cut_collection(collection):
     from sensegen_tf.data import windows
 
     rate = collection.recordings[0].rate
-    config = windows.WindowConfig(
-        length=_samples("window_seconds", "window_length", rate),
-        stride=_samples("stride_seconds", "stride", rate),
-        label_policy=FLAGS.label_policy,
-        holdout_subjects=tuple(FLAGS.holdout_subjects),
-        holdout_fraction=FLAGS.holdout_fraction,
-    )
+    length = _samples("window_seconds", "window_length", rate)
+    stride = _samples("stride_seconds", "stride", rate)
+    config = commands.from_flags(windows.WindowConfig, length=length, stride=stride)
     return windows.prepare(collection, config, labels_asked=bool(FLAGS.labels))
 
 
@@ -121,7 +98,6 @@ def is_prepared():
 def load_dataset():
     """The `Dataset` that the flags ask for: from recordings, or from a prepared set, which is read as a stream."""
     from sensegen_tf.data import pipeline
-    from sensegen_tf.errors import InputError
 
     if not is_prepared():
         collection = load_collection()

@@ -56,12 +56,6 @@ _PICTURE_WINDOWS = 8192
 _DRAWN_WINDOWS = 64
 
 
-def _values(config_class, **given):
-    """An instance of a configuration class from the flags of the same names."""
-    fields = [field for field in config_class.__dataclass_fields__ if field not in given]
-    return config_class(**{field: FLAGS[field].value for field in fields}, **given)
-
-
 class _Interrupt:
     """Turns the first Ctrl-C (or SIGTERM) into a request to stop after the step; a second one stops at once."""
 
@@ -161,7 +155,7 @@ def main():
     from sensegen_tf.training.checkpoints import Checkpoints
 
     plan = schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, FLAGS.discriminator_steps, FLAGS.generator_steps)
-    learning = _values(loop.TrainingConfig)
+    learning = commands.from_flags(loop.TrainingConfig)
     dataset = data_flags.load_dataset()
 
     run = run_directory.RunDirectory(FLAGS.run_dir)

@@ -8,6 +8,7 @@ python -m sensegen_tf.data download hapt|uci_har|mitbih --data_dir=DIR
 from absl import flags
 
 from sensegen_tf import commands, data_flags
+from sensegen_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
@@ -18,8 +19,6 @@ flags.DEFINE_integer("shard_windows", 4096, "prepare: windows in a shard; a read
 
 
 def _need(*names):
-    from sensegen_tf.errors import InputError
-
     missing = [f"--{name}" for name in names if not FLAGS[name].value]
     if missing:
         raise InputError(f"{', '.join(missing)} must be given")
@@ -56,7 +55,6 @@ def download(name):
     """Fetches a public set."""
     from sensegen_tf.data.download import SETS
     from sensegen_tf.data.download import download as fetch
-    from sensegen_tf.errors import InputError
 
     if name not in SETS:
         raise InputError(f"download knows {', '.join(SETS)}, not {name}")
@@ -69,8 +67,6 @@ def download(name):
 
 
 def main(*arguments):
-    from sensegen_tf.errors import InputError
-
     match arguments:
         case ["inspect"]:
             return inspect()

@@ -1,26 +1,23 @@
 """The discriminator: tells real series from generated ones."""
 
-import dataclasses
-
 import keras
 
 from sensegen_tf.layers.lstm import LSTMStack
+from sensegen_tf.models.sized import SizedModel
 from sensegen_tf.models.zoo import DiscriminatorConfig
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
-class Discriminator(keras.Model):
+class Discriminator(SizedModel):
     """A Keras classifier of series (SenseGen, section III): LSTM, a sigmoid layer, one logit from the last step.
 
-    Args:
-      config: sizes.
-      channels: C.
-      seed: of the initial weights.
+    Arguments as `SizedModel`, with a `DiscriminatorConfig`.
     """
 
+    config_class = DiscriminatorConfig
+
     def __init__(self, config, channels, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self.config, self.channels, self.seed = config, channels, seed
+        super().__init__(config, channels, seed, **kwargs)
         glorot = keras.initializers.GlorotUniform(seed)
         self.recurrent = LSTMStack(config.units, seed, name="recurrent")
         self.dense = keras.layers.Dense(
@@ -39,16 +36,3 @@ class Discriminator(keras.Model):
         _, state = self.recurrent(series)
         h, _ = state[-1]
         return self.logit(self.dense(h))[:, 0]
-
-    def get_config(self):
-        return {
-            "config": dataclasses.asdict(self.config),
-            "channels": self.channels,
-            "seed": self.seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        sizes = {**config["config"], "units": tuple(config["config"]["units"])}
-        return cls(**{**config, "config": DiscriminatorConfig(**sizes)})

@@ -1,30 +1,27 @@
 """The generator: a recurrent mixture density network that predicts the next sample from those before it."""
 
-import dataclasses
-
 import keras
 import tensorflow as tf
 
 from sensegen_tf.layers.lstm import LSTMStack
 from sensegen_tf.layers.mixture import MixtureHead
+from sensegen_tf.models.sized import SizedModel
 from sensegen_tf.models.zoo import GeneratorConfig
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
-class Generator(keras.Model):
+class Generator(SizedModel):
     """p(x_t | x_1 .. x_{t-1}) as a mixture of Gaussians (SenseGen, section III, figure 2).
 
     The input of a step is the previous value, zeros before the first. All values are standardised.
 
-    Args:
-      config: sizes.
-      channels: C.
-      seed: of the initial weights.
+    Arguments as `SizedModel`, with a `GeneratorConfig`.
     """
 
+    config_class = GeneratorConfig
+
     def __init__(self, config, channels, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self.config, self.channels, self.seed = config, channels, seed
+        super().__init__(config, channels, seed, **kwargs)
         self.recurrent = LSTMStack(config.units, seed, name="recurrent")
         self.dense = keras.layers.Dense(
             config.dense_units,
@@ -123,16 +120,3 @@ class Generator(keras.Model):
             maximum_iterations=steps,
         )
         return tf.transpose(series.stack(), [1, 0, 2])  # [B, T, C]
-
-    def get_config(self):
-        return {
-            "config": dataclasses.asdict(self.config),
-            "channels": self.channels,
-            "seed": self.seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        sizes = {**config["config"], "units": tuple(config["config"]["units"])}
-        return cls(**{**config, "config": GeneratorConfig(**sizes)})
