@@ -30,13 +30,6 @@ COLUMNS = {
 ROWS = 12
 
 
-def machine():
-    """Cores and processor of this machine."""
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        name = re.search(r"model name\s*: (.*)", file.read())
-    return f"{os.cpu_count()} cores, {name[1] if name else 'unknown processor'}"
-
-
 def load(name):
     """A finished run: flags, data, metrics and results."""
     run = os.path.join(HERE, "runs", name)
@@ -76,6 +69,13 @@ def draw_curves(metrics, name):
     figure.savefig(os.path.join(PICTURES, f"{name}_curves.png"), dpi=80)
 
 
+def _duration(results):
+    first = results["first_step_of_that_time"]
+    return f"Trained for {results['training_seconds']:.0f} s" + (
+        f" from step {first} on (it was resumed)" if first else ""
+    )
+
+
 def section(name):
     """The Markdown of one run."""
     run, flags, data, metrics, results = load(name)
@@ -97,7 +97,7 @@ def section(name):
         f"Model `{flags['model']}`, schedule `{flags['schedule']}`, seed {flags['seed']}. Data `{flags['source']}`: "
         f"{', '.join(data['channels'])} at {data['rate']:g} Hz, {training['windows']} training windows of "
         f"{len(training['subjects'])} subject(s), {heldout['windows']} held-out windows of "
-        f"{len(heldout['subjects'])}. Trained for {results['training_seconds']:.0f} s on {machine()}.",
+        f"{len(heldout['subjects'])}. {_duration(results)} on {results['machine']}.",
         "",
         "| " + " | ".join(COLUMNS.values()) + " |",
         "|" + "---|" * len(COLUMNS),

@@ -52,5 +52,8 @@ def run(main, positional=False):
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 130
 
     app.run(guarded)

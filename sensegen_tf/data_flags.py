@@ -43,6 +43,9 @@ flags.DEFINE_list("holdout_subjects", [], "subjects to hold out; by default the 
 flags.DEFINE_float("holdout_fraction", 0.2, "share of the subjects (with one: of the time) held out, in (0, 1)")
 
 
+_OF_TABLES = ("units", "rate_hz", "time_column", "gap_seconds", "subject_column", "label_column", "array")
+
+
 def _samples(seconds_flag, samples_flag, rate):
     seconds = FLAGS[seconds_flag].value
     if seconds is None:
@@ -59,6 +62,9 @@ def load_collection():
     from sensegen_tf.data import sources
     from sensegen_tf.data.sources.tables import TableConfig
 
+    given = [f"--{name}" for name in _OF_TABLES if FLAGS[name].present]
+    if given and FLAGS.source != "table":
+        raise InputError(f"{', '.join(given)} only goes with --source=table, not with --source={FLAGS.source}")
     return sources.load(commands.from_flags(sources.SourceConfig, table=commands.from_flags(TableConfig)))
 
 
@@ -95,15 +101,20 @@ def is_prepared():
     return FLAGS.source == "tfrecord" and os.path.exists(os.path.join(FLAGS.data_dir, records.MANIFEST))
 
 
+def load_dataset_from_recordings():
+    """The `Dataset` of the recordings that the flags ask for; what a person should know of them is printed."""
+    collection = load_collection()
+    for note in collection.notes:
+        print(note)
+    return cut_collection(collection)
+
+
 def load_dataset():
     """The `Dataset` that the flags ask for: from recordings, or from a prepared set, which is read as a stream."""
     from sensegen_tf.data import pipeline
 
     if not is_prepared():
-        collection = load_collection()
-        for note in collection.notes:
-            print(note)
-        return cut_collection(collection)
+        return load_dataset_from_recordings()
     given = [f"--{name}" for name in _SETTLED_BY_PREPARE if FLAGS[name].present]
     if given:
         raise InputError(

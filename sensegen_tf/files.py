@@ -10,6 +10,17 @@ from sensegen_tf.errors import InputError
 
 
 @contextlib.contextmanager
+def os_errors():
+    """Context manager: TensorFlow's errors of reading and writing files become `OSError`."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.error_code, error.message) from error
+
+
+@contextlib.contextmanager
 def _whole(path, make_temporary, remove):
     """Yields a temporary path beside `path`, which takes its name when the block ends without an exception."""
     path = os.path.abspath(path)
@@ -77,5 +88,5 @@ def read_json(path):
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}") from error

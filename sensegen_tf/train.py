@@ -57,17 +57,21 @@ _DRAWN_WINDOWS = 64
 
 
 class _Interrupt:
-    """Turns the first Ctrl-C (or SIGTERM) into a request to stop after the step; a second one stops at once."""
+    """While it lasts, the first Ctrl-C (or SIGTERM) asks to stop after the step; a second one stops at once."""
 
-    def __init__(self):
+    def __enter__(self):
         self.requested = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._request)
+        self._before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exception):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _request(self, number, frame):
         del frame
         self.requested = True
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, self._before[number])
 
 
 def _build_models(channels):
@@ -108,9 +112,9 @@ def _look(run, version, dataset):
 
     ((_, synthetic),) = local.generate(version, _PICTURE_SERIES, dataset.length, FLAGS.seed, _PICTURE_SERIES)
     real, heldout = (part.spread(_PICTURE_WINDOWS) for part in (dataset.training, dataset.heldout))
-    low, high = 0.5, 0.4 * dataset.rate
+    low, high = fidelity.usual_band(dataset.rate, dataset.length)
     differences = {
-        what: fidelity.spectral_difference(real, values, dataset.rate, low, high)[0].tolist()
+        what: fidelity.spectral_difference(real, values, dataset.rate, low, high).tolist()
         for what, values in (("synthetic", synthetic), ("held-out", heldout))
     }
     results = {"spectrum": {"band_hz": [low, high], "largest_difference_db": differences}}
@@ -151,12 +155,16 @@ def _print_results(run, results):
 
 def main():
     # Slow imports wait until the flags have been checked.
+    from sensegen_tf.data import pipeline
     from sensegen_tf.training import loop, progress, run_directory, schedule
     from sensegen_tf.training.checkpoints import Checkpoints
 
     plan = schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, FLAGS.discriminator_steps, FLAGS.generator_steps)
     learning = commands.from_flags(loop.TrainingConfig)
     dataset = data_flags.load_dataset()
+
+    if learning.balance_labels:
+        pipeline.check_balance(dataset.training)
 
     run = run_directory.RunDirectory(FLAGS.run_dir)
     run.agree("flags", {flag.name: flag.value for flag in FLAGS.get_key_flags_for_module(sys.modules[__name__])})
@@ -179,9 +187,8 @@ def main():
         figure = picture.compare(real, synthetic, dataset.rate, dataset.channels, dataset.units, FLAGS.model)
         return picture.to_image(figure)
 
-    interrupt = _Interrupt()
     first_step, started = int(trainer.step), time.monotonic()
-    with progress.Progress(run, plan, first_step, picture and draw) as shown:
+    with progress.Progress(run, plan, first_step, picture and draw) as shown, _Interrupt() as interrupt:
         done = trainer.fit(
             dataset,
             checkpoints,
@@ -200,6 +207,7 @@ def main():
         "model": version,
         "training_seconds": seconds,
         "first_step_of_that_time": first_step,
+        "machine": run_directory.machine(),
         **_look(run, version, dataset),
     }
     run.finish(results)

@@ -72,23 +72,28 @@ def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(sch
     flags = {**TINY, "schedule": schedule, "outer_iterations": "6", "discriminator_steps": "8", "generator_steps": "8"}
     whole = run("train", **flags, run_dir=tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
+    saved = tmp_path / "killed" / "checkpoints" / "checkpoint"
     chance, kills = random.Random(schedule), 0
     while True:
         process = subprocess.Popen(
             command("train", **flags, run_dir=tmp_path / "killed"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        # After the first kill the moment is measured from the first save, so that every start makes some way.
-        deadline = time.monotonic() + (chance.uniform(5, 25) if kills < 4 else 600)
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if process.poll() is not None:
-            assert process.returncode == 0, process.stderr.read()
-            break
-        process.send_signal(signal.SIGKILL)
+        if kills == 0:
+            time.sleep(chance.uniform(1, 12))
+            process.send_signal(signal.SIGKILL)
+        elif kills < 5:
+            # At a random moment after this start's first new save: while it trains, measures, saves or exports.
+            before = saved.stat().st_mtime_ns if saved.exists() else 0
+            while process.poll() is None and (not saved.exists() or saved.stat().st_mtime_ns == before):
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0, 3))
+            process.send_signal(signal.SIGKILL)
         process.communicate()
+        if process.returncode != -signal.SIGKILL:
+            assert process.returncode == 0
+            break
         kills += 1
     assert kills >= 1
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
@@ -134,6 +139,8 @@ def test_another_configuration_is_refused_with_the_difference(trained):
         ({"channels": "ax,bx"}, "no channel named bx"),
         ({"model": "gan"}, "flag --model=gan"),
         ({"resample_hz": "-5"}, "rate must be above 0"),
+        ({"balance_labels": "true", "label_policy": "ignore"}, "needs windows with at least two labels"),
+        ({"rate_hz": "50", "units": "g"}, "--units, --rate_hz only goes with --source=table"),
     ],
 )
 def test_bad_flags_are_refused_before_any_work(flags, message, tmp_path):
@@ -141,6 +148,39 @@ def test_bad_flags_are_refused_before_any_work(flags, message, tmp_path):
     assert done.returncode != 0 and message in done.stderr + done.stdout, done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run" / "flags.json").exists()
+
+
+def test_the_progress_bar_shows_losses_held_out_figures_and_time_left(tmp_path):
+    done = run("train", **TINY, run_dir=tmp_path)
+    last = done.stderr.replace("\r", "\n").strip().splitlines()[-1]
+    for text in (
+        "100%",
+        "15/15",
+        "discriminator loss=",
+        "generator loss=",
+        "held-out NLL=",
+        "held-out accuracy=",
+        "<00:00",
+    ):
+        assert text in last, last
+
+
+def test_training_works_without_the_extras_for_pictures_and_tensorboard(tmp_path):
+    """As after `pip install sensegen_tf[demo]`: the packages of the extra `report` cannot be imported."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nfor name in ('matplotlib', 'tensorboard'):\n    sys.modules[name] = None\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        command("train", **TINY, run_dir=tmp_path / "run"),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "not drawn: pip install 'sensegen_tf[report]'" in done.stdout
+    assert not (tmp_path / "run" / "picture.png").exists() and not (tmp_path / "run" / "logs").exists()
 
 
 def test_help_is_readable():

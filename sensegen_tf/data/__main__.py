@@ -30,14 +30,16 @@ def inspect():
 
     _need("source")
     if data_flags.is_prepared():
-        print(overview.describe_windows(data_flags.load_dataset()))
-        return
-    collection = data_flags.load_collection()
-    print(overview.describe_recordings(collection), end="\n\n")
-    if FLAGS.picture:
-        overview.draw(collection, FLAGS.picture)
-        print(f"picture: {FLAGS.picture}\n")
-    print(overview.describe_windows(data_flags.cut_collection(collection)))
+        dataset = data_flags.load_dataset()
+    else:
+        collection = data_flags.load_collection()
+        print(overview.describe_recordings(collection), end="\n\n")
+        if FLAGS.picture:
+            overview.draw(collection, FLAGS.picture)
+            print(f"picture: {FLAGS.picture}\n")
+        dataset = data_flags.cut_collection(collection)
+    print(overview.describe_channels(dataset), end="\n\n")
+    print(overview.describe_windows(dataset))
 
 
 def prepare():
@@ -45,7 +47,7 @@ def prepare():
     from sensegen_tf.data import overview, records
 
     _need("source", "output")
-    dataset = data_flags.cut_collection(data_flags.load_collection())
+    dataset = data_flags.load_dataset_from_recordings()
     records.write_prepared(dataset, FLAGS.output, FLAGS.shard_windows)
     print(overview.describe_windows(dataset))
     print(f"\nTrain on it with --source=tfrecord --data_dir={FLAGS.output}")

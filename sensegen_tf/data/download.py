@@ -1,6 +1,7 @@
 """Downloads of the public sets: resumed where they stopped, checked, and unpacked whole or not at all."""
 
 import hashlib
+import http.client
 import os
 import shutil
 import urllib.error
@@ -51,7 +52,7 @@ def download(name, folder, address=None):
         try:
             os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
             _fetch(address or official, f"{archive}.part")
-        except (urllib.error.URLError, OSError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             raise InputError(
                 f"cannot fetch {address or official}: {getattr(error, 'reason', error)}\n"
                 f"Fetch it by hand and put it at {archive}, then give the same command again to check and unpack it"

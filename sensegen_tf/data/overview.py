@@ -19,7 +19,7 @@ def _number(value):
 
 
 def describe_recordings(collection):
-    """Recordings, minutes, people and rate; channels with units, ranges and sensors; events where there are some."""
+    """Recordings, minutes, people, rate and notes; ranges of the channels; events where there are some."""
     recordings = collection.recordings
     first, people = recordings[0], {recording.subject for recording in recordings}
     minutes = sum(recording.seconds for recording in recordings) / 60
@@ -28,12 +28,8 @@ def describe_recordings(collection):
     parts += [f"note: {note}" for note in collection.notes]
     low = np.min([recording.signals.min(0) for recording in recordings], axis=0)
     high = np.max([recording.signals.max(0) for recording in recordings], axis=0)
-    rows = [
-        [name, unit, _number(a), _number(b), _number(sensor.resolution), _number(sensor.low), _number(sensor.high)]
-        for name, unit, a, b, sensor in zip(first.channels, first.units, low, high, collection.sensors, strict=True)
-    ]
-    header = ["channel", "unit", "lowest", "highest", "resolution", "saturates below", "above"]
-    parts.append(_table(header, rows))
+    ranges = zip(first.channels, map(_number, low), map(_number, high), strict=True)
+    parts.append(_table(["channel", "lowest", "highest"], list(ranges)))
     if any(recording.events for recording in recordings):
         counts = [collections.Counter(event.label for event in recording.events) for recording in recordings]
         labels = [label for label, _ in sum(counts, collections.Counter()).most_common()]
@@ -43,6 +39,19 @@ def describe_recordings(collection):
         ]
         parts.append("events\n" + _table(["recording", "minutes", *labels], rows))
     return "\n\n".join(parts)
+
+
+def describe_channels(dataset):
+    """Units, training statistics and sensors of the channels."""
+    statistics = dataset.standardizer.mean, dataset.standardizer.std
+    rows = [
+        [name, unit, *map(_number, (mean, std, sensor.resolution, sensor.low, sensor.high))]
+        for name, unit, mean, std, sensor in zip(
+            dataset.channels, dataset.units, *statistics, dataset.sensors, strict=True
+        )
+    ]
+    header = ["channel", "unit", "mean", "std", "resolution", "saturates below", "above"]
+    return _table(header, rows)
 
 
 def describe_windows(dataset):
@@ -58,6 +67,7 @@ def describe_windows(dataset):
     rows.append(["all", *(split["windows"] for split in splits.values()), total])
     parts.append(_table(["label", *splits, "both"], rows))
     parts += [f"{name}: {', '.join(split['subjects'])}" for name, split in splits.items()]
+    parts += list(dataset.notes)
     return "\n\n".join(parts[:2]) + "\n\n" + "\n".join(parts[2:])
 
 

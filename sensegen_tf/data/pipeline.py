@@ -1,6 +1,8 @@
 """Minibatches without end, as a pure function of a seed and the minibatch's number: from memory or from shards."""
 
 import concurrent.futures
+import json
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -27,18 +29,28 @@ def minibatches(windows, batch_size, seed, first, balance=False):
     Raises:
       InputError: `balance` with shards or without labels; while iterating, a damaged shard.
     """
+    if balance:
+        check_balance(windows)
     if isinstance(windows, Shards):
-        if balance:
-            raise InputError("--balance_labels needs windows in memory; it cannot be used with a prepared set")
         return windows.minibatches(batch_size, seed, first)
     return _from_memory(windows, batch_size, seed, first, balance)
+
+
+def check_balance(windows):
+    """Refuses windows whose labels cannot take turns.
+
+    Raises:
+      InputError: they lie in shards, or have fewer than two labels.
+    """
+    if isinstance(windows, Shards):
+        raise InputError("--balance_labels needs windows in memory; it cannot be used with a prepared set")
+    if len(set(windows.labels.tolist())) < 2:
+        raise InputError("--balance_labels needs windows with at least two labels")
 
 
 def _from_memory(windows, batch_size, seed, first, balance):
     labels = windows.labels if balance else np.zeros(windows.count, int)
     names, counts = np.unique(labels, return_counts=True)
-    if balance and len(names) < 2:
-        raise InputError("--balance_labels needs windows with at least two labels")
     # Rows sorted by label: those of label k are rows[starts[k] : starts[k] + counts[k]].
     rows = tf.constant(np.argsort(labels, kind="stable"))
     counts = tf.constant(counts, tf.int64)
@@ -60,7 +72,7 @@ def _from_memory(windows, batch_size, seed, first, balance):
 
 
 class Shards:
-    """Windows of one split of a prepared set, read as a stream: about two shards are in memory at once.
+    """Windows of one split of a prepared set, read as a stream: a few shards are in memory at once.
 
     Args:
       folder: of the prepared set.
@@ -75,21 +87,21 @@ class Shards:
         self.count = self._split["windows"]
 
     def describe(self):
-        """Counts and checksum, as the windows had them before they were written."""
-        return {key: value for key, value in self._split.items() if key != "shards"}
+        """Counts and checksum, as the windows had them before they were written, and one of the list of shards."""
+        counts = {key: value for key, value in self._split.items() if key != "shards"}
+        return {**counts, "shards_checksum": zlib.crc32(json.dumps(self._shards).encode())}
 
     def _read(self, index):
         return records.read_shard(self._folder, self._shards[index], *self._shape)
 
     def spread(self, count):
-        """At most `count` windows, the first of each shard in equal parts: float32 [n, T, C]."""
-        count = min(count, self.count)
-        taken, parts = 0, []
-        for index, shard in enumerate(self._shards):
-            wanted = min(shard["windows"], -(-(count - taken) // (len(self._shards) - index)))
-            if wanted:
-                parts.append(self._read(index)[:wanted])
-                taken += wanted
+        """At most `count` windows, float32 [n, T, C]: the first, since shards are random mixtures."""
+        parts, missing = [], min(count, self.count)
+        for index in range(len(self._shards)):
+            if missing:
+                # A copy, since a view would keep the whole shard in memory.
+                parts.append(self._read(index)[:missing].copy())
+                missing -= len(parts[-1])
         return np.concatenate(parts)
 
     def minibatches(self, batch_size, seed, first):

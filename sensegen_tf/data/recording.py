@@ -121,6 +121,8 @@ class Recording:
         ratio = fractions.Fraction(rate / self.rate).limit_denominator(10_000)
         if ratio == 1:
             return self
+        if len(self.signals) * ratio < 1:
+            raise InputError(f"{self.name}: nothing would be left of {self.seconds:g} s at --resample_hz={rate:g}")
         # "line" takes the straight line between the ends away first, so that the filter does not ring at them.
         signals = scipy.signal.resample_poly(
             self.signals.astype(np.float64), ratio.numerator, ratio.denominator, axis=0, padtype="line"
@@ -158,3 +160,27 @@ class Collection:
     notes: tuple[str, ...] = ()
     holdout_subjects: tuple[str, ...] = ()
     sensors: tuple[Sensor, ...] = ()
+
+
+def check_alike(recordings, *attributes):
+    """Refuses recordings that cannot be learned from together.
+
+    Args:
+      recordings: a list of `Recording`.
+      attributes: names of what must be equal: "channels", "units", "rate".
+
+    Raises:
+      InputError: there are none, one is empty, or they differ; with the names of two.
+    """
+    if not recordings:
+        raise InputError("there are no recordings")
+    first = recordings[0]
+    for recording in recordings:
+        if not len(recording.signals):
+            raise InputError(f"{recording.name} is empty: it has no samples")
+        for what in attributes:
+            if getattr(recording, what) != getattr(first, what):
+                raise InputError(
+                    f"{recording.name} has {what} {getattr(recording, what)}, "
+                    f"but {first.name} has {getattr(first, what)}; choose --channels that all have, or --resample_hz"
+                )

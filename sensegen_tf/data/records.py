@@ -13,10 +13,11 @@ import zlib
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from sensegen_tf.data.recording import Collection, Recording, Span
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import read_json, whole_folder, write_json
+from sensegen_tf.files import os_errors, read_json, whole_folder, write_json
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -59,12 +60,9 @@ def write_file(path, examples):
     Raises:
       OSError: the disk is full, or the file cannot be written.
     """
-    try:
-        with tf.io.TFRecordWriter(os.fspath(path)) as writer:
-            for each in examples:
-                writer.write(each)
-    except tf.errors.OpError as error:
-        raise OSError(error.error_code, error.message) from error
+    with os_errors(), tf.io.TFRecordWriter(os.fspath(path)) as writer:
+        for each in examples:
+            writer.write(each)
 
 
 def read_series(path):
@@ -87,7 +85,7 @@ def read_series(path):
     try:
         for index, record in enumerate(tf.data.TFRecordDataset(os.fspath(path)).as_numpy_iterator()):
             recordings.append(_recording(f"{path} series {index}", record, index))
-    except (tf.errors.OpError, KeyError, ValueError) as error:
+    except (tf.errors.OpError, DecodeError, LookupError, ValueError) as error:
         raise InputError(f"{path} is damaged or not of our format after {len(recordings)} series: {error}") from error
     if not recordings:
         raise InputError(f"{path} is empty")

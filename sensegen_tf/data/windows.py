@@ -1,12 +1,13 @@
 """From recordings to windows: the split by subject, cutting, statistics."""
 
+import collections
 import dataclasses
 import math
 import zlib
 
 import numpy as np
 
-from sensegen_tf.data.recording import Sensor
+from sensegen_tf.data.recording import Sensor, check_alike
 from sensegen_tf.errors import InputError
 
 
@@ -17,8 +18,8 @@ class WindowConfig:
     Attributes:
       length: samples in a window, at least 2.
       stride: samples from the start of one window to the start of the next, at least 1.
-      label_policy: "single" cuts a recording that has labelled spans inside each of them, so that a window belongs to
-        one label or is dropped; "ignore" cuts every recording from its start to its end.
+      label_policy: "single" cuts inside labelled spans, so that a window belongs to one label or is dropped (recordings
+        are cut whole where none of them has a label); "ignore" cuts every recording from its start to its end.
       holdout_subjects: subjects that are held out; where empty, the last `holdout_fraction` of the sorted subjects.
       holdout_fraction: share of the subjects (or, with one subject, of the time) that is held out, in (0, 1).
     """
@@ -100,6 +101,7 @@ class Dataset:
       training, heldout: `Windows` (or `data.pipeline.Shards`) of disjoint subjects or, with one subject, times.
       standardizer: of the training windows.
       terms: licence and citation of the recordings.
+      notes: what cutting left out.
     """
 
     rate: float
@@ -111,6 +113,7 @@ class Dataset:
     heldout: Windows
     standardizer: Standardizer
     terms: str
+    notes: tuple[str, ...] = ()
 
     def describe_channels(self):
         """What holds for both splits, as a dictionary that JSON can hold."""
@@ -173,13 +176,14 @@ def _split_by_time(recordings, config):
     return training, held_out
 
 
-def cut(recordings, config, name):
+def cut(recordings, config, name, labelled):
     """Cuts recordings into windows; a rest shorter than a window is dropped.
 
     Args:
       recordings: a list of `Recording` with the same channels.
       config: a `WindowConfig`.
       name: of the split, for messages.
+      labelled: whether to cut inside labelled spans alone.
 
     Returns:
       `Windows`.
@@ -189,31 +193,45 @@ def cut(recordings, config, name):
     """
     values, subjects, labels = [], [], []
     for recording in recordings:
-        for start, stop, label in _stretches(recording, config.label_policy):
+        for start, stop, label in _stretches(recording, labelled):
             for first in range(start, stop - config.length + 1, config.stride):
                 values.append(recording.signals[first : first + config.length])
                 subjects.append(recording.subject)
                 labels.append(label)
     if not values:
-        raise InputError(_no_window(recordings, config, name))
+        raise InputError(_no_window(recordings, config, name, labelled))
     return Windows(np.stack(values), np.array(subjects), np.array(labels))
 
 
-def _stretches(recording, label_policy):
+def _stretches(recording, labelled):
     """(start, stop, label) of what is cut on its own."""
-    if label_policy == "single" and recording.spans:
+    if labelled:
         return [(span.start, span.stop, span.label) for span in recording.spans]
     return [(0, len(recording.signals), "")]
 
 
-def _no_window(recordings, config, name):
-    stretches = [s for recording in recordings for s in _stretches(recording, config.label_policy)]
+def _no_window(recordings, config, name, labelled):
+    stretches = [stretch for recording in recordings for stretch in _stretches(recording, labelled)]
     longest = max((stop - start for start, stop, _ in stretches), default=0)
     return (
         f"no window in the {name} split: its {len(recordings)} recordings have at most {longest} samples"
-        f"{' under one label' if any(label for *_, label in stretches) else ''}, a window needs {config.length}. Take "
-        "shorter windows, or change the split"
+        f"{' under one label' if labelled else ''}, a window needs {config.length}. Take shorter windows, or change "
+        "the split"
     )
+
+
+def _left_out(recordings, length, labelled):
+    """A note where stretches are too short for a window, by label."""
+    short = collections.Counter(
+        label
+        for recording in recordings
+        for start, stop, label in _stretches(recording, labelled)
+        if stop - start < length
+    )
+    if not short:
+        return ()
+    what = ", ".join(f"{count} {label}".strip() for label, count in sorted(short.items()))
+    return (f"too short for a window, left out: {what}{' spans' if labelled else ' recordings'}",)
 
 
 def _measure(windows, channels):
@@ -228,21 +246,8 @@ def _measure(windows, channels):
     return Standardizer(mean.astype(np.float32), std.astype(np.float32))
 
 
-def _check_alike(recordings):
-    first = recordings[0]
-    for recording in recordings[1:]:
-        for what in ("rate", "channels", "units"):
-            if getattr(recording, what) != getattr(first, what):
-                raise InputError(
-                    f"{recording.name} has {what} {getattr(recording, what)}, "
-                    f"but {first.name} has {getattr(first, what)}; choose --channels that all have, or --resample_hz"
-                )
-
-
 def _check_labels(windows, recordings, config):
     """Refuses a label without a window, in either split: nothing could be learnt or measured of it."""
-    if config.label_policy != "single":
-        return
     wanted = {span.label for recording in recordings for span in recording.spans}
     for name, part in windows.items():
         missing = sorted(wanted - set(part.labels.tolist()))
@@ -269,12 +274,14 @@ def prepare(collection, config, labels_asked=False):
         without a window; whatever `split` refuses.
     """
     recordings = collection.recordings
-    _check_alike(recordings)
+    check_alike(recordings, "channels", "units", "rate")
     if collection.holdout_subjects and not config.holdout_subjects:
         config = dataclasses.replace(config, holdout_subjects=collection.holdout_subjects)
     training, heldout = split(recordings, config)
-    training, heldout = cut(training, config, "training"), cut(heldout, config, "held-out")
-    if labels_asked:
+    labelled = config.label_policy == "single" and any(recording.spans for recording in recordings)
+    training = cut(training, config, "training", labelled)
+    heldout = cut(heldout, config, "held-out", labelled)
+    if labels_asked and labelled:
         _check_labels({"training": training, "held-out": heldout}, recordings, config)
     first = recordings[0]
     standardizer = _measure(training, first.channels)
@@ -288,4 +295,5 @@ def prepare(collection, config, labels_asked=False):
         heldout,
         standardizer,
         collection.terms,
+        _left_out(recordings, config.length, labelled),
     )

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sensegen_tf.data import records
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import whole_file
+from sensegen_tf.files import os_errors, whole_file
 
 
 def _member(archive, name):
@@ -68,7 +68,7 @@ def _csv(path, card, count, length):
 def _tfrecord(path, card, count, length):
     """TFRecord of `data.records.example`."""
     del count, length
-    with tf.io.TFRecordWriter(path) as writer:
+    with os_errors(), tf.io.TFRecordWriter(path) as writer:
 
         def write(chunk_seeds, samples):
             for seed, series in zip(chunk_seeds, samples, strict=True):

@@ -6,7 +6,7 @@ import os
 import tensorflow as tf
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import read_json, whole_folder, write_json
+from sensegen_tf.files import os_errors, read_json, whole_folder, write_json
 from sensegen_tf.serving.signatures import Signatures
 
 _CARD = "model_card.json"
@@ -40,12 +40,10 @@ class ModelCard:
     metrics: dict
 
 
-def versions_in(model_dir):
-    """The version numbers in a model's folder, ascending; empty where there is none."""
-    if not os.path.isdir(model_dir):
-        return []
-    names = (name for name in os.listdir(model_dir) if name.isdecimal())
-    return sorted(int(name) for name in names if os.path.exists(os.path.join(model_dir, name, "saved_model.pb")))
+def _numbers(model_dir):
+    """What is named by a whole number in a model's folder, ascending."""
+    names = os.listdir(model_dir) if os.path.isdir(model_dir) else ()
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def write_version(generator, standardizer, card, model_dir):
@@ -63,10 +61,9 @@ def write_version(generator, standardizer, card, model_dir):
     Raises:
       InputError: the folder cannot be written.
     """
-    taken = [int(name) for name in os.listdir(model_dir) if name.isdecimal()] if os.path.isdir(model_dir) else []
-    path = os.path.join(model_dir, str(max(taken, default=0) + 1))
+    path = os.path.join(model_dir, str(max(_numbers(model_dir), default=0) + 1))
     module = Signatures(generator, standardizer)
-    with whole_folder(path) as temporary:
+    with whole_folder(path) as temporary, os_errors():
         tf.saved_model.save(module, temporary, signatures=module.signatures())
         write_json(os.path.join(temporary, _CARD), dataclasses.asdict(card))
     return path
@@ -80,7 +77,7 @@ def find_version(path):
     """
     if os.path.exists(os.path.join(path, "saved_model.pb")):
         return path
-    versions = versions_in(path)
+    versions = [n for n in _numbers(path) if os.path.exists(os.path.join(path, str(n), "saved_model.pb"))]
     if not versions:
         raise InputError(
             f"no SavedModel at {path}: expected {os.path.join(path, 'saved_model.pb')} or "

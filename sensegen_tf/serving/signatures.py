@@ -20,7 +20,7 @@ class Signatures(tf.Module):
     def __init__(self, generator, standardizer):
         super().__init__()
         self._generator = generator
-        # Plain variables and constants only: the SavedModel needs neither Keras nor this package to load.
+        # Named here, since tf.Module does not see into lists of Keras layers.
         self.weights = [variable.value for variable in generator.variables]
         self._standardizer = standardizer
 

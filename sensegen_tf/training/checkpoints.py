@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from sensegen_tf.errors import InputError
+from sensegen_tf.files import os_errors
 
 
 def _variables(holder):
@@ -45,6 +46,18 @@ class Checkpoints:
         return True
 
     def save(self, step):
-        """Saves, unless the newest save is of this step already."""
-        if self._manager.latest_checkpoint is None or not self._manager.latest_checkpoint.endswith(f"-{step}"):
-            self._manager.save(checkpoint_number=step)
+        """Saves, unless the newest save is of this step already.
+
+        Raises:
+          InputError: the disk is full, or the folder cannot be written; the save before is intact.
+        """
+        newest = self._manager.latest_checkpoint
+        if newest is not None and newest.endswith(f"-{step}"):
+            return
+        try:
+            with os_errors():
+                self._manager.save(checkpoint_number=step)
+        except OSError as error:
+            raise InputError(
+                f"cannot save step {step}: {error.strerror}. The checkpoint before it is intact"
+            ) from error

@@ -29,7 +29,7 @@ class TrainingConfig:
       learning_rate_decay: "none", or "cosine" to zero over the player's steps.
       gradient_clip_norm: the largest global norm of a gradient, above 0.
       evaluation_windows: how many held-out windows are measured at most, at least 1.
-      checkpoint_seconds: least time between two saves inside an outer iteration, at least 0.
+      checkpoint_seconds: time after which a step is saved inside an outer iteration, at least 0.
       seed: of all random numbers, in [0, 2^31).
       balance_labels: whether every label has the same share of the minibatches.
     """
@@ -140,7 +140,7 @@ class Trainer:
 
         Returns:
           A dictionary: `heldout_nll`, nats a step; `discriminator_accuracy`, in [0, 1], with its two halves
-          `real_called_real` and `generated_called_generated`.
+          `real_called_real` and `generated_called_generated`; a logit above 0 calls a series real.
         """
         # Chunks of one size compile once; what is left over when N is no multiple of it is a second size.
         chunks = np.split(real, range(256, len(real), 256))
@@ -153,7 +153,7 @@ class Trainer:
         real_logits, generated_logits = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
         return {
             "heldout_nll": float(nll),
-            "discriminator_accuracy": float(losses.discriminator_accuracy(real_logits, generated_logits)),
+            "discriminator_accuracy": float(np.mean([*(real_logits > 0), *(generated_logits <= 0)])),
             "real_called_real": float(np.mean(real_logits > 0)),
             "generated_called_generated": float(np.mean(generated_logits <= 0)),
         }

@@ -29,9 +29,3 @@ def minimax_discriminator_loss(real_logits, generated_logits):
     real = tf.reduce_mean(tf.nn.softplus(-real_logits))
     generated = tf.reduce_mean(tf.nn.softplus(generated_logits))
     return 0.5 * (real + generated)
-
-
-def discriminator_accuracy(real_logits, generated_logits):
-    """Share of series that the discriminator names rightly, in [0, 1]; a logit of exactly 0 counts as generated."""
-    right = [real_logits > 0, generated_logits <= 0]
-    return tf.reduce_mean(tf.cast(tf.concat(right, 0), tf.float32))

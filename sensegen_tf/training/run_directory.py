@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import read_json, whole_file, write_json
@@ -24,6 +25,16 @@ _FREE_FLAGS = {"data_dir", "run_dir", "model_dir", "checkpoint_seconds"}
 def package_versions():
     """Name -> version of Python and of the packages that decide a run's bytes."""
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _PACKAGES}}
+
+
+def machine():
+    """Cores and processor of this machine."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            name = re.search(r"model name\s*: (.*)", file.read())
+    except OSError:
+        name = None
+    return f"{os.cpu_count()} cores, {name[1] if name else platform.processor() or 'unknown processor'}"
 
 
 class RunDirectory:

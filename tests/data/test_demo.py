@@ -29,3 +29,8 @@ def test_missing_extra_says_how_to_install_it(source, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=r"pip install 'sensegen_tf\[demo\]'"):
         load(SourceConfig(source))
+
+
+def test_labels_leave_the_others_out():
+    recordings = load(SourceConfig("watch", labels=("pendulum",))).recordings
+    assert len(recordings) == 20 and {r.spans[0].label for r in recordings} == {"pendulum"}

@@ -53,3 +53,5 @@ def test_resample_keeps_a_slow_sine_and_scales_the_spans():
     assert recording.resample(360.0) is recording
     with pytest.raises(InputError, match="rate must be above 0"):
         recording.resample(-1.0)
+    with pytest.raises(InputError, match="nothing would be left of 2 s at --resample_hz=0.001"):
+        recording.resample(0.001)

@@ -30,6 +30,9 @@ def test_damaged_and_empty_files_are_named(tmp_path):
     (tmp_path / "a.tfrecord").write_bytes(content)
     with pytest.raises(InputError, match="is damaged or not of our format after 2 series"):
         records.read_series(os.fspath(tmp_path / "a.tfrecord"))
+    records.write_file(tmp_path / "c.tfrecord", [b"something else"])
+    with pytest.raises(InputError, match="is damaged or not of our format after 0 series"):
+        records.read_series(os.fspath(tmp_path / "c.tfrecord"))
     (tmp_path / "b.tfrecord").write_bytes(b"")
     with pytest.raises(InputError, match="is empty"):
         records.read_series(os.fspath(tmp_path / "b.tfrecord"))

@@ -40,16 +40,25 @@ def test_split_refuses_what_cannot_be_split():
 
 def test_cut_by_length_and_stride_with_labels():
     spans = [Span(0, 12, "rest"), Span(12, 23, "walk")]
-    cut = windows.cut([make(23, spans=spans)], WindowConfig(8, 4), "training")
+    cut = windows.cut([make(23, spans=spans)], WindowConfig(8, 4), "training", labelled=True)
     np.testing.assert_array_equal(cut.values[:, 0, 0], [0, 4, 12])
     np.testing.assert_array_equal(cut.values[2, :, 0], np.arange(12, 20))
     assert cut.labels.tolist() == ["rest", "rest", "walk"]
-    whole = windows.cut([make(23, spans=spans)], WindowConfig(8, 4, label_policy="ignore"), "training")
+    whole = windows.cut([make(23, spans=spans)], WindowConfig(8, 4), "training", labelled=False)
     np.testing.assert_array_equal(whole.values[:, 0, 0], [0, 4, 8, 12])
     with pytest.raises(InputError, match="at most 23 samples, a window needs 24"):
-        windows.cut([make(23)], WindowConfig(24, 4), "training")
+        windows.cut([make(23)], WindowConfig(24, 4), "training", labelled=False)
     with pytest.raises(InputError, match="at most 12 samples under one label, a window needs 13"):
-        windows.cut([make(23, spans=spans)], WindowConfig(13, 4), "training")
+        windows.cut([make(23, spans=spans)], WindowConfig(13, 4), "training", labelled=True)
+
+
+@pytest.mark.parametrize(("policy", "count"), [("single", 6), ("ignore", 12)])
+def test_among_labelled_recordings_one_without_a_label_gives_no_window(policy, count):
+    recordings = [
+        make(40, s, spans=spans) for s in "ab" for spans in ([Span(0, 40, "walk")], [Span(0, 20, "walk")], [])
+    ]
+    dataset = windows.prepare(Collection(recordings, ""), WindowConfig(10, 10, label_policy=policy))
+    assert dataset.training.count == count and set(dataset.training.labels) == {"walk" if policy == "single" else ""}
 
 
 def test_a_named_label_without_a_window_is_refused():

@@ -9,9 +9,10 @@ from sensegen_tf.models.zoo import GeneratorConfig
 CHANNELS = 3
 
 
-@pytest.fixture(params=[False, True], ids=["absolute", "residual"])
+@pytest.fixture(params=[(False, False), (True, False), (True, True)], ids=["published", "residual", "learned start"])
 def generator(request):
-    config = GeneratorConfig(units=(16, 8), dense_units=8, components=4, residual=request.param)
+    residual, learned_start = request.param
+    config = GeneratorConfig((16, 8), 8, 4, residual=residual, learned_start=learned_start)
     generator = Generator(config, CHANNELS, seed=2)
     generator.build()
     return generator

@@ -30,8 +30,3 @@ def test_minimax_discriminator_loss_by_hand():
     assert float(losses.minimax_discriminator_loss(REAL, GENERATED)) == pytest.approx(expected, rel=1e-5)
     assert float(losses.minimax_discriminator_loss(np.zeros(4, "f"), np.zeros(4, "f"))) == pytest.approx(np.log(2))
     assert float(losses.minimax_discriminator_loss(np.full(4, -1e4, "f"), np.full(4, 1e4, "f"))) == pytest.approx(1e4)
-
-
-def test_discriminator_accuracy_by_hand():
-    # Right: 2.0 and 0.5 as real, -3.0 and 0.0 as generated.
-    assert float(losses.discriminator_accuracy(REAL, GENERATED)) == pytest.approx(4 / 6)

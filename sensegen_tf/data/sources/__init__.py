@@ -3,6 +3,7 @@
 import dataclasses
 
 from sensegen_tf.data import records, sensor
+from sensegen_tf.data.recording import check_alike
 from sensegen_tf.data.sources import demo, har, mitbih, tables
 from sensegen_tf.errors import InputError
 
@@ -59,6 +60,7 @@ def load(config):
     recordings = collection.recordings
     if config.channels:
         recordings = [recording.select(config.channels) for recording in recordings]
+    check_alike(recordings, "channels", "units")
     if config.labels:
         recordings = _keep_labels(recordings, set(config.labels))
     sensors = sensor.measure(recordings)
@@ -74,7 +76,8 @@ def _keep_labels(recordings, wanted):
         raise InputError(
             f"no recording is labelled {', '.join(missing)}; there are {', '.join(sorted(found)) or 'none'}"
         )
-    return [
+    kept = [
         dataclasses.replace(recording, spans=tuple(span for span in recording.spans if span.label in wanted))
         for recording in recordings
     ]
+    return [recording for recording in kept if recording.spans]

@@ -57,6 +57,8 @@ def read_numbers(path, columns=None):
             lines = file.read().splitlines()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text file: {error}") from error
     rows = [line.split() for line in lines]
     if not any(rows):
         raise InputError(f"{path} is empty")
@@ -109,8 +111,10 @@ def hapt(data_dir, channels=(), labels=()):
     sensors = list(dict.fromkeys(_HAPT_FILES[name] for name in channels))
     recordings = []
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), f"{sensors[0]}_exp*_user*.txt"))):
-        experiment, user = re.search(r"_exp(\d+)_user(\d+)\.txt$", path).groups()
-        recordings.append(_hapt_recording(folder, sensors, channels, experiment, user, spans))
+        named = re.search(r"_exp(\d+)_user(\d+)\.txt$", path)
+        if named is None:
+            raise InputError(f"{path}: expected a name such as {sensors[0]}_exp01_user01.txt; move it away")
+        recordings.append(_hapt_recording(folder, sensors, channels, *named.groups(), spans))
     if not recordings:
         raise _missing(os.path.join(folder, f"{sensors[0]}_exp*_user*.txt"), "the HAPT set (UCI 341)")
     return Collection(recordings, _TERMS)
@@ -198,6 +202,10 @@ def uci_har(data_dir, channels=()):
                 raise InputError(f"{path} has {len(signals[-1])} windows, but subject_{part}.txt has {len(people)}")
         if len(activities) != len(people):
             raise InputError(f"{folder}: y_{part}.txt has {len(activities)} lines, subject_{part}.txt {len(people)}")
+        wrong = np.flatnonzero((activities < 1) | (activities > len(BASIC_ACTIVITIES)))
+        if len(wrong):
+            path = os.path.join(folder, f"y_{part}.txt")
+            raise InputError(f"{path}, line {wrong[0] + 1}: {activities[wrong[0]]} is no activity from 1 to 6")
         for row, values in enumerate(np.stack(signals, -1)):
             label = _ACTIVITIES[activities[row] - 1]
             subject = f"{people[row]:02d}"

@@ -14,6 +14,8 @@ _TERMS = "PhysioNet, ODC-By 1.0; cite Moody and Mark 2001 and Goldberger et al. 
 DEFAULT_LEAD = "MLII"
 # Annotation codes that mark a beat (https://archive.physionet.org/physiobank/annotations.shtml).
 _BEATS = set("NLRBAaJSVrFejnE/fQ?")
+# Records of one person under two names: 202 says so itself ("same analog tape as record 201").
+_SAME_PERSON = {"202": "201"}
 
 
 def mitbih(data_dir, channels=()):
@@ -84,7 +86,7 @@ def _recording(wfdb, record, header, leads):
         rate=float(data.fs),
         channels=leads,
         units=tuple(data.units[column] for column in order),
-        subject=os.path.basename(record),
+        subject=_SAME_PERSON.get(os.path.basename(record), os.path.basename(record)),
         spans=spans,
         events=events,
     )

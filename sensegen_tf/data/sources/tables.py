@@ -4,6 +4,7 @@ import dataclasses
 import glob
 import os
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from sensegen_tf.errors import InputError
 
 _TERMS = "the owner's own"
 # A step of the time column may differ from the usual one by this share before the sampling counts as irregular.
-_TOLERANCE = 0.05
+_TOLERANCE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,14 +21,15 @@ class TableConfig:
     """What the columns of a table mean.
 
     Attributes:
-      channels: channel columns; for NPZ the names of the last axis.
+      channels: channel columns; for an NPZ without `channels` the names of the last axis.
       units: of the channels, one each; "1" for all where left out.
       rate_hz: samples a second; None to take it from the time column (or from `rate` in an NPZ).
       time_column: seconds; or a timestamp type of Parquet, or ISO 8601 text in CSV.
       gap_seconds: a step of time longer than this starts another recording; None for 10 usual steps.
       subject_column, label_column: text or numbers; "" where there is none.
       array: of an NPZ; "" where it holds one array of two or three dimensions.
-      resample_hz: where irregular sampling is to be mended by interpolation to this rate; None to refuse it.
+      resample_hz: given where the recordings are to be resampled, so that irregular sampling may be interpolated; None
+        to refuse it.
     """
 
     channels: tuple[str, ...] = ()
@@ -39,6 +41,12 @@ class TableConfig:
     label_column: str = ""
     array: str = ""
     resample_hz: float | None = None
+
+    def __post_init__(self):
+        for name in ("rate_hz", "gap_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise InputError(f"--{name} must be above 0, got {value}")
 
 
 def table(path, config):
@@ -100,7 +108,7 @@ def _from_csv(path, config):
             arrow.csv.ReadOptions(use_threads=False),
             convert_options=arrow.csv.ConvertOptions(column_types=types, strings_can_be_null=False),
         )
-    except arrow.ArrowException as error:
+    except (arrow.ArrowException, OSError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
     return _from_columns(path, columns, config)
 
@@ -115,26 +123,44 @@ def _from_parquet(path, config):
 
 
 def _from_columns(path, columns, config):
+    names = columns.column_names
     if not config.channels:
-        raise InputError(f"{path}: name the channel columns with --channels; it has {', '.join(columns.column_names)}")
-    named = [*config.channels, config.time_column, config.subject_column, config.label_column]
-    missing = [name for name in named if name and name not in columns.column_names]
-    if missing:
-        raise InputError(f"{path} has no column {', '.join(missing)}; it has {', '.join(columns.column_names)}")
+        raise InputError(f"{path}: name the channel columns with --channels; it has {', '.join(names)}")
+    for name in [*config.channels, config.time_column, config.subject_column, config.label_column]:
+        if name and names.count(name) != 1:
+            how = "has no column" if name not in names else "has more than one column"
+            raise InputError(f"{path} {how} {name}; it has {', '.join(names)}")
     if len(columns) == 0:
         raise InputError(f"{path} has a header but no rows")
     signals = np.stack([_numbers(path, columns, name) for name in config.channels], -1)
     times = _times(path, columns, config.time_column) if config.time_column else None
     subjects = _texts(columns, config.subject_column, os.path.splitext(os.path.basename(path))[0])
     labels = _texts(columns, config.label_column, "")
-    recordings = []
+    if not all(subjects):
+        raise InputError(f"{path}, column {config.subject_column}: empty in data row {list(subjects).index('') + 1}")
     # A change of subject, or a gap in time, starts another recording.
-    for start, stop in _runs(subjects):
-        for first, last in _gaps(path, times, start, stop, config):
-            rows = slice(first, last)
-            part_times = None if times is None else times[rows]
-            recordings.append(_recording(path, first, signals[rows], part_times, subjects[first], labels[rows], config))
-    return recordings
+    runs = [(first, last) for run in _runs(subjects) for first, last in _gaps(path, times, *run, config)]
+    if times is None:
+        rate = config.rate_hz
+        if rate is None:
+            raise InputError(f"{path}: give the rate with --rate_hz, or a --time_column")
+    else:
+        # A row alone between two gaps tells nothing of its rate.
+        runs = [(first, last) for first, last in runs if last - first > 1]
+        rate = _rate(path, times, runs, config)
+    return [
+        _recording(
+            path,
+            first,
+            signals[first:last],
+            None if times is None else times[first:last],
+            rate,
+            subjects[first],
+            labels[first:last],
+            config,
+        )
+        for first, last in runs
+    ]
 
 
 def _numbers(path, columns, name):
@@ -142,11 +168,15 @@ def _numbers(path, columns, name):
         values = columns.column(name).cast("float64").to_numpy()
     except (ValueError, NotImplementedError) as error:
         raise InputError(f"{path}, column {name}: {error}") from error
+    return _finite(path, name, values)
+
+
+def _finite(path, name, values):
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise InputError(
-            f"{path}, column {name}: {len(bad)} values are empty or not finite, the first in data row {bad[0] + 1}. "
-            "Repair or cut them out first"
+            f"{path}, column {name}: {len(bad)} values are empty or not finite, the first in data row {bad[0] + 1} "
+            "(counted below the header). Repair or cut them out first"
         )
     return values
 
@@ -154,16 +184,17 @@ def _numbers(path, columns, name):
 def _texts(columns, name, default):
     if not name:
         return np.full(len(columns), default, object)
-    return np.array([str(value) for value in columns.column(name).to_pylist()], object)
+    return np.array(["" if value is None else str(value) for value in columns.column(name).to_pylist()], object)
 
 
 def _times(path, columns, name):
     """The time column in seconds, float64."""
     column = columns.column(name)
-    if str(column.type).startswith(("timestamp", "date", "time")):
-        column = column.cast("timestamp[ns]").cast("int64")
-        return column.to_numpy().astype(np.float64) / 1e9
-    return _numbers(path, columns, name)
+    if not str(column.type).startswith(("timestamp", "date")):
+        return _numbers(path, columns, name)
+    moments = column.cast("timestamp[ns]").to_numpy()
+    seconds = np.where(np.isnat(moments), np.nan, moments.astype("int64") / 1e9)
+    return _finite(path, name, seconds)
 
 
 def _runs(values):
@@ -188,40 +219,46 @@ def _gaps(path, times, start, stop, config):
     return list(zip([start, *edges], [*edges, stop], strict=True))
 
 
-def _recording(path, first, signals, times, subject, labels, config):
+def _rate(path, times, runs, config):
+    """The one rate of a file, from the time column, and whether it agrees with --rate_hz."""
+    if not runs:
+        raise InputError(f"{path}: no two rows follow each other without a gap in column {config.time_column}")
+    # Over all steps, since a mean over thousands of them is finer than the digits of one time stamp.
+    steps = np.concatenate([np.diff(times[first:last]) for first, last in runs])
+    usual = steps[np.abs(steps - np.median(steps)) <= _TOLERANCE * np.median(steps)]
+    rate = 1 / usual.mean()
+    if abs(rate - np.round(rate, 1)) < 1e-3 * rate:
+        rate = np.round(rate, 1)
+    if config.rate_hz and abs(config.rate_hz - rate) > _TOLERANCE * rate:
+        raise InputError(f"{path}: --rate_hz={config.rate_hz:g}, but the time column says {rate:.6g} Hz")
+    return float(config.rate_hz or rate)
+
+
+def _recording(path, first, signals, times, rate, subject, labels, config):
     name = f"{path} from data row {first + 1}"
-    rate = config.rate_hz
-    if times is not None and len(times) > 1:
-        signals, labels, rate = _regular(name, first, signals, times, labels, config)
-    if rate is None:
-        raise InputError(f"{path}: give the rate with --rate_hz, or a --time_column")
+    if times is not None:
+        signals, labels = _regular(name, first, signals, times, rate, labels, config)
     spans = tuple(Span(start, stop, labels[start]) for start, stop in _runs(labels) if labels[start])
-    return Recording(name, signals, float(rate), config.channels, _units(config, len(config.channels)), subject, spans)
+    return Recording(name, signals, rate, config.channels, _units(config, len(config.channels)), subject, spans)
 
 
-def _regular(name, first, signals, times, labels, config):
-    """Signals, labels and the rate on a regular grid of time."""
+def _regular(name, first, signals, times, rate, labels, config):
+    """Signals and labels at the file's rate; irregular sampling is interpolated where resampling is asked for."""
     steps = np.diff(times)
-    usual = float(np.median(steps))
-    # A mean over thousands of steps is finer than the digits of one time stamp.
-    rate = (len(times) - 1) / (times[-1] - times[0])
-    rate = float(np.round(rate, 1)) if abs(rate - np.round(rate, 1)) < 1e-3 * rate else float(rate)
-    irregular = np.flatnonzero(np.abs(steps - usual) > _TOLERANCE * usual)
-    if len(irregular) and not config.resample_hz:
+    irregular = np.flatnonzero(np.abs(steps * rate - 1) > _TOLERANCE)
+    if not len(irregular):
+        return signals, labels
+    if not config.resample_hz:
         row = first + int(irregular[0]) + 1
         raise InputError(
             f"{name}: the sampling is irregular: {len(irregular)} of {len(steps)} steps differ from the usual "
-            f"{usual:.6g} s by more than {_TOLERANCE:.0%}, the first from data row {row} to {row + 1} "
-            f"({steps[irregular[0]]:.6g} s). --resample_hz={1 / usual:.6g} interpolates to a regular rate"
+            f"{1 / rate:.6g} s by more than {_TOLERANCE:.0%}, the first from data row {row} to {row + 1} "
+            f"({steps[irregular[0]]:.6g} s). --resample_hz={rate:g} interpolates to a regular rate"
         )
-    if len(irregular):
-        grid = np.arange(times[0], times[-1], 1 / config.resample_hz)
-        nearest = np.clip(np.searchsorted(times, grid), 0, len(times) - 1)
-        signals = np.stack([np.interp(grid, times, channel) for channel in signals.T], -1)
-        return signals, labels[nearest], config.resample_hz
-    if config.rate_hz and abs(config.rate_hz - rate) > _TOLERANCE * rate:
-        raise InputError(f"{name}: --rate_hz={config.rate_hz:g}, but the time column says {rate:.6g} Hz")
-    return signals, labels, config.rate_hz or rate
+    # At the file's own rate: the polyphase filter of `Recording.resample` takes it from there, without aliasing.
+    grid = np.arange(times[0], times[-1] + 0.5 / rate, 1 / rate)
+    nearest = np.searchsorted((times[1:] + times[:-1]) / 2, grid)
+    return np.stack([np.interp(grid, times, channel) for channel in signals.T], -1), labels[nearest]
 
 
 def _from_npz(path, config):
@@ -237,20 +274,19 @@ def _from_npz(path, config):
             f"{path} holds pickled Python objects, which can run code when they are read, and is refused. "
             "Save plain arrays of numbers and texts"
         ) from error
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
+    foreign = [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]
+    if foreign:
+        raise InputError(f"{path} holds {', '.join(foreign)}, which is no array")
     values = _npz_array(path, arrays, config.array)
     series = values[None] if values.ndim == 2 else values  # [N, T, C]
-    count = series.shape[-1]
-    channels = config.channels or tuple(map(str, arrays.get("channels", ()))) or tuple(f"x{i}" for i in range(count))
-    if len(channels) != count:
-        raise InputError(f"{path}: {len(channels)} channel names for the {count} columns of its array")
-    rate = config.rate_hz or (float(arrays["rate"]) if "rate" in arrays else None)
+    channels, units = _npz_names(path, arrays, series.shape[-1], config)
+    rate = config.rate_hz
     if rate is None:
-        raise InputError(f"{path} holds no `rate`: give it with --rate_hz")
-    units = config.units or tuple(map(str, arrays.get("units", ()))) or ("1",) * count
-    if len(units) != count:
-        raise InputError(f"{path}: {len(units)} units for {count} channels")
+        if "rate" not in arrays or arrays["rate"].shape != () or arrays["rate"].dtype.kind not in "fiu":
+            raise InputError(f"{path} holds no `rate`, one number: give it with --rate_hz")
+        rate = float(arrays["rate"])
     stem = os.path.splitext(os.path.basename(path))[0]
     # Without subjects, series are as independent as anything tells, so each counts as one.
     subjects = arrays.get("subjects", [stem] if values.ndim == 2 else [f"{stem} {i}" for i in range(len(series))])
@@ -270,6 +306,17 @@ def _from_npz(path, config):
         )
         for index, signals in enumerate(series)
     ]
+
+
+def _npz_names(path, arrays, count, config):
+    """Channel names and units: the file's own, or the flags' where it has none."""
+    channels = tuple(np.atleast_1d(arrays.get("channels", ())).astype(str).tolist())
+    channels = channels or config.channels or tuple(f"x{index}" for index in range(count))
+    units = tuple(np.atleast_1d(arrays.get("units", ())).astype(str).tolist()) or _units(config, len(channels))
+    for what, names in (("channel names", channels), ("units", units)):
+        if len(names) != count:
+            raise InputError(f"{path}: {len(names)} {what} for the {count} columns of its array")
+    return channels, units
 
 
 def _npz_array(path, arrays, name):

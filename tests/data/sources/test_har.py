@@ -118,6 +118,21 @@ def test_the_windowed_release_refuses_unequal_files_and_missing_folders(windowed
     np.savetxt(windowed / "train" / "Inertial Signals" / "body_acc_x_train.txt", np.zeros([2, 128]))
     with pytest.raises(InputError, match="has 2 windows, but subject_train.txt has 3"):
         uci_har(windowed)
+    os.rename(windowed / "test", windowed / "other")
     with pytest.raises(InputError, match="test is missing"):
-        os.rename(windowed / "test", windowed / "other")
         uci_har(windowed, ("total_acc_x",))
+    np.savetxt(windowed / "train" / "y_train.txt", [1, 0, 2], "%d")
+    with pytest.raises(InputError, match="y_train.txt, line 2: 0 is no activity from 1 to 6"):
+        uci_har(windowed, ("total_acc_x",))
+
+
+def test_foreign_files_are_named(folder):
+    raw = folder / "RawData"
+    (raw / "acc_exp01_user02 (1).txt").write_text("1 2 3\n")
+    os.rename(raw / "acc_exp01_user02 (1).txt", raw / "acc_expx_userx.txt")
+    with pytest.raises(InputError, match="acc_expx_userx.txt: expected a name such as"):
+        hapt(folder)
+    os.remove(raw / "acc_expx_userx.txt")
+    (raw / "acc_exp01_user02.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="acc_exp01_user02.txt is no text file"):
+        hapt(folder)

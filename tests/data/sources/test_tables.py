@@ -71,8 +71,31 @@ def test_irregular_sampling_is_refused_with_rows_and_mended_when_asked(tmp_path)
     ):
         read(path, **NAMED)
     (mended,) = read(path, **NAMED, resample_hz=40.0)
-    assert mended.rate == 40
-    np.testing.assert_allclose(mended.signals[:, 0], np.sin(np.arange(len(mended.signals)) / 40), atol=1e-3)
+    np.testing.assert_allclose(mended.signals[:, 0], np.sin(np.arange(100) / 50), atol=1e-3)
+    table = TableConfig(channels=("x", "y"), resample_hz=40.0, **NAMED)
+    loaded = load(SourceConfig("table", os.fspath(path), ("x",), resample_hz=40.0, table=table))
+    assert loaded.recordings[0].rate == 40 and len(loaded.recordings[0].signals) == 80
+
+
+def test_rows_alone_between_gaps_are_left_out_and_jittered_pieces_share_the_rate(tmp_path):
+    times = np.concatenate([np.arange(0, 1, 0.02), [5.0], 9 + np.arange(0, 0.1, 0.02) + [0, 0.0005, 0, 0.0004, 0.0009]])
+    first, second = read(write(tmp_path / "a.csv", rows(times)), **NAMED)
+    assert (len(first.signals), len(second.signals)) == (50, 5) and first.rate == second.rate == 50
+
+
+def test_empty_people_labels_and_moments(tmp_path):
+    table = rows(np.arange(0, 1, 0.02))
+    table[7] = (*table[7][:4], "")
+    (recording,) = read(write(tmp_path / "a.csv", table), **NAMED)
+    assert [(span.start, span.stop) for span in recording.spans] == [(0, 7), (8, 50)]
+    table[9] = (*table[9][:3], "", "walk")
+    with pytest.raises(InputError, match="column who: empty in data row 10"):
+        read(write(tmp_path / "a.csv", table), **NAMED)
+    moments = np.array(["2020-01-01T00:00:00.00", "NaT", "2020-01-01T00:00:00.02"], "datetime64[ms]")
+    table = pyarrow.table({"time": moments, "x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.0]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="column time: 1 values are empty or not finite, the first in data row 2"):
+        read(tmp_path / "a.parquet", time_column="time")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +108,10 @@ def test_irregular_sampling_is_refused_with_rows_and_mended_when_asked(tmp_path)
         ("x,y\n1,2\n3,\n", {}, "column y: 1 values are empty or not finite, the first in data row 2"),
         ("x,y\n1,2\ninf,3\n", {}, "column x: 1 values are empty or not finite, the first in data row 2"),
         ("x,z\n1,2\n", {}, "has no column y; it has x, z"),
-        ("x,y\n1,2\n", {"channels": ("x", "y", "z", "q")}, "has no column z, q; it has x, y"),
+        ("x,y\n1,2\n", {"channels": ("x", "y", "z", "q")}, "has no column z; it has x, y"),
+        ("x,y,x\n1,2,3\n", {}, "has more than one column x; it has x, y, x"),
+        ("x,y\n1,2\n", {"rate_hz": 0.0}, "--rate_hz must be above 0"),
+        ("x,y,t\n1,2,5\n1,2,9\n", {"time_column": "t", "gap_seconds": 1.0}, "no two rows follow each other"),
         ("x,y\n1,2\n", {"channels": ()}, "name the channel columns with --channels; it has x, y"),
         ("x,y\n1,2\n", {"units": ("g",)}, "--units gives 1 units for 2 channels"),
         ("x,y,t\n1,2,5\n1,2,4\n", {"time_column": "t"}, "time does not increase from data row 1 to 2 in column t"),
@@ -136,6 +162,8 @@ def test_npz_with_pickled_objects_is_refused_without_unpickling(tmp_path):
     [
         ({"a": np.zeros([3, 4, 2])}, {}, "holds no `rate`"),
         ({"a": np.zeros([3, 4, 3]), "rate": 1.0}, {}, "2 channel names for the 3 columns"),
+        ({"a": np.zeros([3, 4, 2]), "rate": "fast"}, {}, "holds no `rate`, one number"),
+        ({"a": np.zeros([3, 4, 2]), "rate": 1.0, "units": ["g"]}, {}, "1 units for the 2 columns"),
         ({"a": np.zeros([3, 4, 2]), "b": np.zeros([4, 2]), "rate": 1.0}, {}, r"found 2 among .*name it with --array"),
         ({"a": np.zeros(3), "rate": 1.0}, {}, "found 0 among"),
         ({"a": np.zeros([3, 4, 2]), "rate": 1.0}, {"array": "z"}, "has no array z; it has a, rate"),
@@ -146,6 +174,26 @@ def test_npz_that_cannot_be_read_is_met_with_a_sentence(tmp_path, arrays, config
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(InputError, match=message):
         read(tmp_path / "a.npz", **config)
+
+
+def test_one_channel_of_an_npz_that_names_them_can_be_chosen(tmp_path):
+    np.savez(tmp_path / "a.npz", samples=np.random.default_rng(0).normal(size=[3, 4, 2]), rate=1.0, channels=["x", "y"])
+    config = SourceConfig("table", os.fspath(tmp_path / "a.npz"), ("y",), table=TableConfig(channels=("y",)))
+    assert load(config).recordings[0].channels == ("y",)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 2), (3, 0, 2)])
+def test_an_npz_without_series_or_samples_is_refused(tmp_path, shape):
+    np.savez(tmp_path / "a.npz", samples=np.zeros(shape), rate=1.0)
+    with pytest.raises(InputError, match="there are no recordings|is empty: it has no samples"):
+        load(SourceConfig("table", os.fspath(tmp_path / "a.npz")))
+
+
+def test_files_of_different_channels_are_named(tmp_path):
+    for name, count in (("a", 2), ("b", 3)):
+        np.savez(tmp_path / f"{name}.npz", samples=np.zeros([1, 4, count]), rate=1.0)
+    with pytest.raises(InputError, match=r"b\.npz series 0 has channels .*, but .*a\.npz series 0 has"):
+        load(SourceConfig("table", os.fspath(tmp_path)))
 
 
 def test_a_damaged_npz_is_named(tmp_path):
