@@ -29,7 +29,7 @@ flags.DEFINE_string("subject_column", "", "table: column of the person; by defau
 flags.DEFINE_string("label_column", "", "table: column of the label")
 flags.DEFINE_string("array", "", "table: name of the array in an NPZ that holds several")
 
-flags.DEFINE_integer("window_length", 128, "samples in a training window", lower_bound=2)
+flags.DEFINE_integer("window_length", 128, "samples in a window, to which recordings are cut", lower_bound=2)
 flags.DEFINE_float("window_seconds", None, "length of a training window in seconds, instead of --window_length")
 flags.DEFINE_integer("stride", 64, "samples from one window's start to the next one's", lower_bound=1)
 flags.DEFINE_float("stride_seconds", None, "the same in seconds, instead of --stride")

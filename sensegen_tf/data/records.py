@@ -92,6 +92,23 @@ def read_series(path):
     return Collection(recordings, "as of the recordings behind them")
 
 
+def read_prepared(folder, split):
+    """The windows of one split of a prepared set, as recordings with their subjects and labels; all in memory.
+
+    Args:
+      folder: of the prepared set.
+      split: "training" or "heldout".
+
+    Raises:
+      InputError: a shard is missing, corrupted or of another format.
+    """
+    shards = read_manifest(folder)["splits"][split]["shards"]
+    for shard in shards:
+        check_shard(folder, shard)
+    paths = [os.path.join(folder, shard["file"]) for shard in shards]
+    return [recording for path in paths for recording in read_series(path).recordings]
+
+
 def _recording(name, record, index):
     feature = tf.train.Example.FromString(record).features.feature
     texts = {key: [value.decode() for value in feature[key].bytes_list.value] for key in ("channels", "units")}
@@ -193,6 +210,18 @@ def read_shard(folder, shard, length, channels):
     Raises:
       InputError: the shard is missing, unreadable, or its checksum differs.
     """
+    path = check_shard(folder, shard)
+    feature = {"signals": tf.io.FixedLenFeature([length, channels], tf.float32)}
+    batch = next(iter(tf.data.TFRecordDataset(path).batch(shard["windows"])))
+    return tf.io.parse_example(batch, feature)["signals"].numpy()
+
+
+def check_shard(folder, shard):
+    """The path of a shard whose checksum is right.
+
+    Raises:
+      InputError: the shard is missing, unreadable, or its checksum differs.
+    """
     path = os.path.join(folder, shard["file"])
     try:
         found = checksum(path)
@@ -203,6 +232,4 @@ def read_shard(folder, shard, length, channels):
             f"the shard {path} is corrupted: its checksum is {found:08x}, the manifest says {shard['crc32']:08x}. "
             "Prepare the set again, or copy the shard again"
         )
-    feature = {"signals": tf.io.FixedLenFeature([length, channels], tf.float32)}
-    batch = next(iter(tf.data.TFRecordDataset(path).batch(shard["windows"])))
-    return tf.io.parse_example(batch, feature)["signals"].numpy()
+    return path

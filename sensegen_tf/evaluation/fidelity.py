@@ -1,7 +1,10 @@
-"""How much samples look like real recordings, as numbers: NumPy arrays in, numbers out."""
+"""How much windows look like real ones: pure functions of two arrays [N, T, C] of real and of synthetic windows."""
 
 import numpy as np
 import scipy.signal
+import scipy.stats
+
+_NEIGHBOURS = 5
 
 
 def amplitude_spectrum(values, rate):
@@ -36,6 +39,15 @@ def usual_band(rate, length):
     return float(frequencies[0]), float(frequencies[-1])
 
 
+def _decibels(real, synthetic, rate):
+    """Frequencies [F], and the difference of the amplitude spectra [F, C] in dB."""
+    frequencies, real_density = amplitude_spectrum(real, rate)
+    _, synthetic_density = amplitude_spectrum(synthetic, rate)
+    # A floor far below any sensor's noise, so that silence is a large and finite difference.
+    floor = 1e-6 * real_density.max(0)
+    return frequencies, 20 * (np.log10(synthetic_density + floor) - np.log10(real_density + floor))
+
+
 def spectral_difference(real, synthetic, rate, low, high):
     """Largest difference of the amplitude spectra on a decibel scale, between two frequencies.
 
@@ -47,9 +59,155 @@ def spectral_difference(real, synthetic, rate, low, high):
     Returns:
       Float array [C], dB.
     """
-    frequencies, real_density = amplitude_spectrum(real, rate)
-    _, synthetic_density = amplitude_spectrum(synthetic, rate)
+    frequencies, difference = _decibels(real, synthetic, rate)
     band = (frequencies >= low * (1 - 1e-9)) & (frequencies <= high * (1 + 1e-9))
-    tiny = np.finfo(np.float64).tiny
-    difference = 20 * (np.log10(synthetic_density[band] + tiny) - np.log10(real_density[band] + tiny))  # [F, C]
-    return np.abs(difference).max(0)
+    return np.abs(difference[band]).max(0)
+
+
+def log_spectral_distance(real, synthetic, rate):
+    """Root mean square over all frequencies above 0 of the difference of the amplitude spectra, mean over channels; dB.
+
+    Gray and Markel, 1976.
+    """
+    _, difference = _decibels(real, synthetic, rate)
+    return float(np.sqrt((difference[1:] ** 2).mean(0)).mean())
+
+
+def wasserstein(real, synthetic):
+    """1-Wasserstein distance of the values, in standard deviations of the real ones, mean over channels."""
+    return float(
+        np.mean(
+            [
+                scipy.stats.wasserstein_distance(real[..., c].ravel(), synthetic[..., c].ravel()) / real[..., c].std()
+                for c in range(real.shape[-1])
+            ]
+        )
+    )
+
+
+def autocorrelation(values):
+    """Autocorrelation of each channel, mean over windows, at lags of 0 to half a window.
+
+    Each window is centred, and scaled by its own variance (biased estimate); one that never changes counts as 0.
+
+    Args:
+      values: [N, T, C].
+
+    Returns:
+      [T // 2 + 1, C].
+    """
+    length = values.shape[1]
+    centred = values - values.mean(1, keepdims=True, dtype=np.float64)
+    power = np.abs(np.fft.rfft(centred, 2 * length, axis=1)) ** 2
+    covariance = np.fft.irfft(power, 2 * length, axis=1)[:, : length // 2 + 1]  # [N, L, C]
+    variance = covariance[:, :1]
+    changing = variance > 1e-12 * (values.astype(np.float64) ** 2).sum(1, keepdims=True)
+    return np.where(changing, covariance / np.where(changing, variance, 1), 0).mean(0)
+
+
+def autocorrelation_difference(real, synthetic):
+    """Mean absolute difference of the autocorrelations over lags of 1 to half a window and channels; 0 to 2."""
+    return float(np.abs(autocorrelation(real) - autocorrelation(synthetic))[1:].mean())
+
+
+def cross_correlation(values):
+    """Correlations between channels: of the windows' means, and of the values around them.
+
+    Args:
+      values: [N, T, C], C at least 2.
+
+    Returns:
+      [2, C (C - 1) / 2]; 0 where one of the two never changes.
+    """
+    means = values.mean(1, dtype=np.float64)  # [N, C]
+    around = (values - means[:, None]).reshape(-1, values.shape[-1])
+    pairs = np.triu_indices(values.shape[-1], 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlations = [np.corrcoef(part, rowvar=False)[pairs] for part in (means, around)]
+    return np.nan_to_num(np.stack(correlations))
+
+
+def cross_correlation_difference(real, synthetic):
+    """Mean absolute difference of the correlations between channels, see `cross_correlation`; 0 to 2."""
+    return float(np.abs(cross_correlation(real) - cross_correlation(synthetic)).mean())
+
+
+def increment_skewness(values):
+    """Skewness of the increments over 1, 2, 4, ... samples, up to a quarter of a window: [lags, C].
+
+    It changes its sign when time runs backwards (Ramsey and Rothman, 1996), which spectra do not notice.
+    """
+    lags = 2 ** np.arange(int(np.log2(values.shape[1] // 4)) + 1)
+    rows = [scipy.stats.skew(_increments(values, lag).reshape(-1, values.shape[-1]), axis=0) for lag in lags]
+    return np.nan_to_num(np.stack(rows))
+
+
+def _increments(values, lag):
+    return (values[:, lag:] - values[:, :-lag]).astype(np.float64)
+
+
+def increment_skewness_difference(real, synthetic):
+    """Mean absolute difference of `increment_skewness` over lags and channels."""
+    return float(np.abs(increment_skewness(real) - increment_skewness(synthetic)).mean())
+
+
+def squared_distances(first, second):
+    """Squared Euclidean distances [N, M] between rows [N, D] and [M, D], float32."""
+    products = first @ second.T
+    return np.maximum((first**2).sum(1)[:, None] + (second**2).sum(1)[None] - 2 * products, 0)
+
+
+def neighbourhoods(real, synthetic):
+    """Three measures on the windows as points, each channel in standard deviations of the real values.
+
+    Returns:
+      A dictionary: `mmd`, the squared maximum mean discrepancy (unbiased; mean of Gaussian kernels of a half, one and
+      two times the median distance of the real windows; Gretton et al., 2012); `precision`, the share of synthetic
+      windows that lie within a real window's five nearest neighbours' radius (Kynkäänniemi et al., 2019);
+      `coverage`, the share of real windows that have a synthetic one within that radius (Naeem et al., 2020).
+    """
+    mean, std = real.mean((0, 1)), real.std((0, 1))
+    real, synthetic = (((each - mean) / std).reshape(len(each), -1).astype(np.float32) for each in (real, synthetic))
+    within, across = squared_distances(real, real), squared_distances(real, synthetic)
+    np.fill_diagonal(within, np.nan)
+    median = np.nanmedian(within)
+    np.fill_diagonal(within, np.inf)
+    radius = np.partition(within, _NEIGHBOURS - 1, axis=1)[:, _NEIGHBOURS - 1]
+    others = squared_distances(synthetic, synthetic)
+    np.fill_diagonal(others, np.inf)
+
+    def kernel(distances):
+        return sum(np.exp(-distances / (2 * median * scale)) for scale in (0.25, 1, 4)) / 3
+
+    # The diagonals are at an infinite distance, so they add nothing.
+    pairs_within, pairs_others = len(real) * (len(real) - 1), len(synthetic) * (len(synthetic) - 1)
+    mmd = (
+        kernel(within).sum(dtype=np.float64) / pairs_within
+        + kernel(others).sum(dtype=np.float64) / pairs_others
+        - 2 * kernel(across).mean(dtype=np.float64)
+    )
+    return {
+        "mmd": float(mmd),
+        "precision": float((across <= radius[:, None]).any(0).mean()),
+        "coverage": float((across.min(1) <= radius).mean()),
+    }
+
+
+def measure(real, synthetic, rate):
+    """All measures of this module that are one number: name of the metric -> value; some need two channels.
+
+    Args:
+      real, synthetic: [N, T, C].
+      rate: Hz.
+    """
+    values = {
+        "marginals": wasserstein(real, synthetic),
+        "increments": wasserstein(_increments(real, 1), _increments(synthetic, 1)),
+        "autocorrelation": autocorrelation_difference(real, synthetic),
+        "spectrum": log_spectral_distance(real, synthetic, rate),
+        "time_direction": increment_skewness_difference(real, synthetic),
+        **neighbourhoods(real, synthetic),
+    }
+    if real.shape[-1] > 1:
+        values["cross_correlation"] = cross_correlation_difference(real, synthetic)
+    return values

@@ -261,7 +261,12 @@ def _regular(name, first, signals, times, rate, labels, config):
     return np.stack([np.interp(grid, times, channel) for channel in signals.T], -1), labels[nearest]
 
 
-def _from_npz(path, config):
+def read_npz(path):
+    """The arrays of an NPZ file: name -> array.
+
+    Raises:
+      InputError: it is no NPZ, damaged, or holds pickled objects.
+    """
     if not zipfile.is_zipfile(path):
         raise InputError(f"cannot read {path}: it is no NPZ archive, or a damaged one")
     try:
@@ -279,7 +284,12 @@ def _from_npz(path, config):
     foreign = [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]
     if foreign:
         raise InputError(f"{path} holds {', '.join(foreign)}, which is no array")
-    values = _npz_array(path, arrays, config.array)
+    return arrays
+
+
+def _from_npz(path, config):
+    arrays = read_npz(path)
+    values = npz_array(path, arrays, config.array)
     series = values[None] if values.ndim == 2 else values  # [N, T, C]
     channels, units = _npz_names(path, arrays, series.shape[-1], config)
     rate = config.rate_hz
@@ -319,7 +329,17 @@ def _npz_names(path, arrays, count, config):
     return channels, units
 
 
-def _npz_array(path, arrays, name):
+def npz_array(path, arrays, name):
+    """The one array of series among the arrays of an NPZ, or the one that is named.
+
+    Args:
+      path: of the file, for messages.
+      arrays: see `read_npz`.
+      name: "" where there is one array of numbers of two or three dimensions.
+
+    Raises:
+      InputError: there is none, or more than one.
+    """
     if name and name not in arrays:
         raise InputError(f"{path} has no array {name}; it has {', '.join(arrays)}")
     candidates = {key: value for key, value in arrays.items() if value.ndim in (2, 3) and value.dtype.kind in "fiu"}

@@ -1,0 +1,173 @@
+"""Files of windows, anybody's: what `sample` and `data prepare` write, arrays, tables. Read as far as they say."""
+
+import csv
+import dataclasses
+import os
+import re
+
+import numpy as np
+
+from sensegen_tf.data import records
+from sensegen_tf.data.recording import check_alike
+from sensegen_tf.data.sources import tables
+from sensegen_tf.data.windows import WindowConfig, cut
+from sensegen_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Series:
+    """Windows of a file, and what it says of them; None where it says nothing.
+
+    Attributes:
+      values: [N, T, C].
+      rate: Hz.
+      channels, units: C strings each.
+      subjects, labels: N strings each.
+      log_likelihood: float [N].
+    """
+
+    values: np.ndarray
+    rate: float | None = None
+    channels: tuple[str, ...] | None = None
+    units: tuple[str, ...] | None = None
+    subjects: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    log_likelihood: np.ndarray | None = None
+
+
+def read(path, config, length=None, split="training"):
+    """Windows from a file.
+
+    Args:
+      path: `.npz`, `.csv`, `.parquet` or `.tfrecord` file, or the folder of a prepared set.
+      config: a `tables.TableConfig`: what the columns of a table mean; its channels are chosen, or, where the file has
+        no names, are the names.
+      length: T, to which longer series are cut without overlap; None to take them as they are.
+      split: of a prepared set: "training" or "heldout".
+
+    Returns:
+      `Series`.
+
+    Raises:
+      InputError: a file that cannot be read, or series of different lengths without a `length` to cut them to.
+    """
+    if not os.path.exists(path):
+        raise InputError(f"there is no file {path}")
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".npz":
+        return _read_npz(path, config, length)
+    if os.path.exists(os.path.join(path, records.MANIFEST)):
+        recordings = records.read_prepared(path, split)
+    elif suffix == ".tfrecord":
+        recordings = records.read_series(path).recordings
+    elif suffix == ".csv" and (header := _header_of_ours(path)):
+        recordings = _read_ours(path, header)
+    else:
+        recordings = tables.table(path, config).recordings
+    if config.channels:
+        recordings = [recording.select(config.channels) for recording in recordings]
+    return _from_recordings(path, recordings, length)
+
+
+def _from_recordings(path, recordings, length):
+    check_alike(recordings, "channels", "units", "rate")
+    lengths = {len(recording.signals) for recording in recordings}
+    if length is None and (len(lengths) > 1 or len(recordings) == 1):
+        raise InputError(f"{path} holds recordings, not windows of one length: cut them with --window_length=L")
+    length = length or lengths.pop()
+    labelled = any(recording.spans for recording in recordings)
+    windows = cut(recordings, WindowConfig(length, length), path, labelled)
+    first = recordings[0]
+    return Series(
+        windows.values,
+        first.rate,
+        first.channels,
+        first.units,
+        _people(windows.subjects),
+        windows.labels if labelled else None,
+    )
+
+
+def _people(subjects):
+    """None where every window has a subject of its own, which says nothing."""
+    return None if len(set(subjects)) == len(subjects) else np.asarray(subjects).astype(str)
+
+
+def _read_npz(path, config, length):
+    arrays = tables.read_npz(path)
+    values = tables.npz_array(path, arrays, config.array if config.array in arrays else "")
+    if values.ndim == 2 and length is None:
+        raise InputError(f"{path} holds one long series {values.shape}: cut it with --window_length=L")
+    values = values[None] if values.ndim == 2 else values
+    rate = arrays.get("rate")
+    if rate is not None and (rate.shape != () or rate.dtype.kind not in "fiu" or not rate > 0):
+        raise InputError(f"{path}: `rate` must be one number above 0, got {rate!r}")
+    names = {what: _texts(arrays, what) for what in ("channels", "units")}
+    rows = {what: _texts(arrays, what) for what in ("subjects", "labels")}
+    series = Series(
+        values,
+        None if rate is None else float(rate),
+        None if names["channels"] is None else tuple(names["channels"].tolist()),
+        None if names["units"] is None else tuple(names["units"].tolist()),
+        None if rows["subjects"] is None else _people(rows["subjects"]),
+        None if rows["labels"] is None or not any(rows["labels"]) else rows["labels"],
+        arrays.get("log_likelihood"),
+    )
+    return _cut(path, _choose(path, series, config.channels), length)
+
+
+def _texts(arrays, name):
+    return np.atleast_1d(arrays[name]).astype(str) if name in arrays else None
+
+
+def _choose(path, series, channels):
+    """The named channels; the names of the channels where the file has none."""
+    if not channels:
+        return series
+    if series.channels is None:
+        return dataclasses.replace(series, channels=channels)
+    missing = [name for name in channels if name not in series.channels]
+    if missing:
+        raise InputError(f"{path}: no channel named {', '.join(missing)}; it has {', '.join(series.channels)}")
+    columns = [series.channels.index(name) for name in channels]
+    units = series.units and tuple(series.units[column] for column in columns)
+    return dataclasses.replace(series, values=series.values[..., columns], channels=channels, units=units)
+
+
+def _cut(path, series, length):
+    count, whole, channels = series.values.shape
+    if length is None or whole == length:
+        return series
+    pieces = whole // length
+    if not pieces:
+        raise InputError(f"{path}: series of {whole} samples are shorter than the windows of {length} to compare with")
+
+    def each(rows):
+        return None if rows is None else np.repeat(rows, pieces)
+
+    return dataclasses.replace(
+        series,
+        values=series.values[:, : pieces * length].reshape(count * pieces, length, channels),
+        subjects=each(series.subjects),
+        labels=each(series.labels),
+        log_likelihood=None,
+    )
+
+
+def _header_of_ours(path):
+    """The columns of a CSV that `sample` wrote, or None."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            header = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    return header if header[:2] == ["series", "time [s]"] else None
+
+
+def _read_ours(path, header):
+    config = tables.TableConfig(channels=tuple(header[2:]), time_column=header[1], subject_column=header[0])
+    matches = [re.fullmatch(r"(.+) \[(.*)\]", name) for name in header[2:]]
+    channels = tuple(match[1] if match else name for match, name in zip(matches, header[2:], strict=True))
+    units = tuple(match[2] if match else "1" for match in matches)
+    recordings = tables.table(path, config).recordings
+    return [dataclasses.replace(recording, channels=channels, units=units) for recording in recordings]
