@@ -15,6 +15,7 @@ import time
 from absl import flags
 
 from sensegen_tf import commands, data_flags
+from sensegen_tf.errors import InputError
 from sensegen_tf.models.zoo import ZOO
 
 FLAGS = flags.FLAGS
@@ -45,6 +46,8 @@ flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bo
 
 flags.DEFINE_string("run_dir", None, "folder of the run: checkpoints, metrics, logs, picture")
 flags.DEFINE_string("model_dir", None, "folder of the exported versions; by default RUN_DIR/model")
+flags.DEFINE_bool("report", False, "judge samples of the exported model and write RUN_DIR/report (extra `evaluate`)")
+flags.DEFINE_bool("quick_report", False, "the same with fewer repeats, in about a minute")
 flags.DEFINE_float("checkpoint_seconds", 60, "longest time between two checkpoints", lower_bound=0)
 flags.mark_flags_as_required(["source", "run_dir"])
 
@@ -52,6 +55,8 @@ flags.mark_flags_as_required(["source", "run_dir"])
 _PICTURE_SERIES = 512
 # Real windows that are measured beside them.
 _PICTURE_WINDOWS = 8192
+# Series that are sampled for the report, and most real windows of either kind beside them.
+_REPORT_SERIES, _REPORT_WINDOWS = 2000, 10_000
 # Windows of each kind in the pictures along the training.
 _DRAWN_WINDOWS = 64
 
@@ -111,7 +116,7 @@ def _look(run, version, dataset):
     from sensegen_tf.generation import local
 
     ((_, synthetic),) = local.generate(version, _PICTURE_SERIES, dataset.length, FLAGS.seed, _PICTURE_SERIES)
-    real, heldout = (part.spread(_PICTURE_WINDOWS) for part in (dataset.training, dataset.heldout))
+    real, heldout = (part.spread(_PICTURE_WINDOWS).values for part in (dataset.training, dataset.heldout))
     low, high = fidelity.usual_band(dataset.rate, dataset.length)
     differences = {
         what: fidelity.spectral_difference(real, values, dataset.rate, low, high).tolist()
@@ -126,6 +131,35 @@ def _look(run, version, dataset):
         picture.save(figure, run.file("picture.png"))
         results["picture"] = run.file("picture.png")
     return results
+
+
+def _report(run, version, dataset, trainer):
+    """Judges samples of the exported model beside the recordings; prints the summary."""
+    from sensegen_tf.evaluation import run as evaluation
+    from sensegen_tf.evaluation.samples import Samples
+    from sensegen_tf.generation import local
+
+    def samples(name, values, **known):
+        return Samples(name, values, dataset.rate, dataset.channels, dataset.units, **known)
+
+    def real(name, part):
+        windows = part.spread(_REPORT_WINDOWS)
+        scored = trainer.log_likelihood(dataset.standardizer.to_standard(windows.values))
+        labels = windows.labels if all(windows.labels) else None
+        return samples(name, windows.values, subjects=windows.subjects, labels=labels, log_likelihood=scored)
+
+    if int(trainer.step) < trainer.schedule.steps:
+        raise InputError(f"{run.file('checkpoints')} no longer holds the end of this run, so it cannot be judged")
+    ((_, values),) = local.generate(version, _REPORT_SERIES, dataset.length, FLAGS.seed, _REPORT_SERIES)
+    summary = evaluation.evaluate(
+        real("training windows", dataset.training),
+        samples(f"{_REPORT_SERIES} samples of {version}", values),
+        real("held-out windows", dataset.heldout),
+        run.file("report"),
+        FLAGS.seed,
+        FLAGS.quick_report,
+    )
+    print(f"\n{summary}")
 
 
 def _picture():
@@ -153,10 +187,53 @@ def _print_results(run, results):
     )
 
 
+def _report_asked():
+    return FLAGS.report or FLAGS.quick_report
+
+
+def _train(run, trainer, checkpoints, dataset):
+    """Trains to the end of the schedule, exports and looks; the results, or None where it was stopped before."""
+    from sensegen_tf.training import progress, run_directory
+
+    picture = _picture()
+    real = dataset.training.spread(_DRAWN_WINDOWS).values
+
+    def draw():
+        synthetic = dataset.standardizer.to_physical(trainer.generate_for_picture(_DRAWN_WINDOWS, dataset.length))
+        figure = picture.compare(real, synthetic, dataset.rate, dataset.channels, dataset.units, FLAGS.model)
+        return picture.to_image(figure)
+
+    first_step, started = int(trainer.step), time.monotonic()
+    with (
+        progress.Progress(run, trainer.schedule, first_step, picture and draw) as shown,
+        _Interrupt() as interrupt,
+    ):
+        done = trainer.fit(
+            dataset,
+            checkpoints,
+            on_step=shown.step,
+            on_outer=shown.outer,
+            should_stop=lambda: interrupt.requested,
+        )
+    if not done:
+        return None
+    seconds = round(time.monotonic() - started, 1)
+    version = _export(run, trainer.generator, dataset)
+    results = {
+        "model": version,
+        "training_seconds": seconds,
+        "first_step_of_that_time": first_step,
+        "machine": run_directory.machine(),
+        **_look(run, version, dataset),
+    }
+    run.finish(results)
+    return results
+
+
 def main():
     # Slow imports wait until the flags have been checked.
     from sensegen_tf.data import pipeline
-    from sensegen_tf.training import loop, progress, run_directory, schedule
+    from sensegen_tf.training import loop, run_directory, schedule
     from sensegen_tf.training.checkpoints import Checkpoints
 
     plan = schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, FLAGS.discriminator_steps, FLAGS.generator_steps)
@@ -166,52 +243,32 @@ def main():
     if learning.balance_labels:
         pipeline.check_balance(dataset.training)
 
+    if _report_asked():
+        from sensegen_tf.evaluation import run as evaluation
+
+        evaluation.check_installed()
     run = run_directory.RunDirectory(FLAGS.run_dir)
     run.agree("flags", {flag.name: flag.value for flag in FLAGS.get_key_flags_for_module(sys.modules[__name__])})
     run.agree("data", dataset.describe())
     run.agree("versions", run_directory.package_versions())
-    if run.finished():
+    results = run.finished()
+    if results and not _report_asked():
         print(f"{run.path} holds this run already, finished.")
-        return _print_results(run, run.finished())
+        return _print_results(run, results)
 
     generator, discriminator = _build_models(len(dataset.channels))
     trainer = loop.Trainer(generator, discriminator, plan, learning)
     checkpoints = Checkpoints(run.file("checkpoints"), **trainer.state())
     checkpoints.restore()
-
-    picture = _picture()
-    real = dataset.training.spread(_DRAWN_WINDOWS)
-
-    def draw():
-        synthetic = dataset.standardizer.to_physical(trainer.generate_for_picture(_DRAWN_WINDOWS, dataset.length))
-        figure = picture.compare(real, synthetic, dataset.rate, dataset.channels, dataset.units, FLAGS.model)
-        return picture.to_image(figure)
-
-    first_step, started = int(trainer.step), time.monotonic()
-    with progress.Progress(run, plan, first_step, picture and draw) as shown, _Interrupt() as interrupt:
-        done = trainer.fit(
-            dataset,
-            checkpoints,
-            on_step=shown.step,
-            on_outer=shown.outer,
-            should_stop=lambda: interrupt.requested,
-        )
-    if not done:
+    if not results:
+        results = _train(run, trainer, checkpoints, dataset)
+    if results is None:
         command = shlex.join(["python", "-m", "sensegen_tf.train", *sys.argv[1:]])
         print(f"\nStopped and saved at step {int(trainer.step)} of {plan.steps}. To go on:\n  {command}")
         return 130
-
-    seconds = round(time.monotonic() - started, 1)
-    version = _export(run, generator, dataset)
-    results = {
-        "model": version,
-        "training_seconds": seconds,
-        "first_step_of_that_time": first_step,
-        "machine": run_directory.machine(),
-        **_look(run, version, dataset),
-    }
-    run.finish(results)
-    return _print_results(run, results)
+    _print_results(run, results)
+    if _report_asked():
+        _report(run, results["model"], dataset, trainer)
 
 
 if __name__ == "__main__":

@@ -95,14 +95,15 @@ class Shards:
         return records.read_shard(self._folder, self._shards[index], *self._shape)
 
     def spread(self, count):
-        """At most `count` windows, float32 [n, T, C]: the first, since shards are random mixtures."""
+        """At most `count` of the windows, as `Windows`: the first, since shards are random mixtures."""
         parts, missing = [], min(count, self.count)
         for index in range(len(self._shards)):
             if missing:
                 # A copy, since a view would keep the whole shard in memory.
-                parts.append(self._read(index)[:missing].copy())
-                missing -= len(parts[-1])
-        return np.concatenate(parts)
+                shard = self._read(index)
+                parts.append([each[:missing].copy() for each in (shard.values, shard.subjects, shard.labels)])
+                missing -= len(parts[-1][0])
+        return Windows(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
     def minibatches(self, batch_size, seed, first):
         """See `minibatches`: shards in an order drawn anew each epoch, and the windows of each likewise."""
@@ -131,7 +132,7 @@ class Shards:
 
     def _shuffled(self, visit, seed):
         epoch, index = visit
-        windows = self._read(index)
+        windows = self._read(index).values
         return windows[np.random.default_rng([*seed, epoch, index]).permutation(len(windows))]
 
 

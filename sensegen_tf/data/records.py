@@ -16,6 +16,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from sensegen_tf.data.recording import Collection, Recording, Span
+from sensegen_tf.data.windows import Windows
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import os_errors, read_json, whole_folder, write_json
 
@@ -90,23 +91,6 @@ def read_series(path):
     if not recordings:
         raise InputError(f"{path} is empty")
     return Collection(recordings, "as of the recordings behind them")
-
-
-def read_prepared(folder, split):
-    """The windows of one split of a prepared set, as recordings with their subjects and labels; all in memory.
-
-    Args:
-      folder: of the prepared set.
-      split: "training" or "heldout".
-
-    Raises:
-      InputError: a shard is missing, corrupted or of another format.
-    """
-    shards = read_manifest(folder)["splits"][split]["shards"]
-    for shard in shards:
-        check_shard(folder, shard)
-    paths = [os.path.join(folder, shard["file"]) for shard in shards]
-    return [recording for path in paths for recording in read_series(path).recordings]
 
 
 def _recording(name, record, index):
@@ -205,19 +189,7 @@ def read_shard(folder, shard, length, channels):
       length, channels: T and C.
 
     Returns:
-      float32 [n, T, C].
-
-    Raises:
-      InputError: the shard is missing, unreadable, or its checksum differs.
-    """
-    path = check_shard(folder, shard)
-    feature = {"signals": tf.io.FixedLenFeature([length, channels], tf.float32)}
-    batch = next(iter(tf.data.TFRecordDataset(path).batch(shard["windows"])))
-    return tf.io.parse_example(batch, feature)["signals"].numpy()
-
-
-def check_shard(folder, shard):
-    """The path of a shard whose checksum is right.
+      `Windows`.
 
     Raises:
       InputError: the shard is missing, unreadable, or its checksum differs.
@@ -232,4 +204,9 @@ def check_shard(folder, shard):
             f"the shard {path} is corrupted: its checksum is {found:08x}, the manifest says {shard['crc32']:08x}. "
             "Prepare the set again, or copy the shard again"
         )
-    return path
+    text = tf.io.FixedLenFeature([], tf.string)
+    features = {"signals": tf.io.FixedLenFeature([length, channels], tf.float32), "subject": text, "label": text}
+    batch = next(iter(tf.data.TFRecordDataset(path).batch(shard["windows"])))
+    parsed = {name: value.numpy() for name, value in tf.io.parse_example(batch, features).items()}
+    subject, label = (np.char.decode(parsed[name].astype(bytes), "utf-8") for name in ("subject", "label"))
+    return Windows(parsed["signals"], subject, label)

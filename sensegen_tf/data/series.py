@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from sensegen_tf.data import records
+from sensegen_tf.data import pipeline, records
 from sensegen_tf.data.recording import check_alike
 from sensegen_tf.data.sources import tables
 from sensegen_tf.data.windows import WindowConfig, cut
@@ -57,8 +57,8 @@ def read(path, config, length=None, split="training"):
     if suffix == ".npz":
         return _read_npz(path, config, length)
     if os.path.exists(os.path.join(path, records.MANIFEST)):
-        recordings = records.read_prepared(path, split)
-    elif suffix == ".tfrecord":
+        return _read_prepared(path, split, config, length)
+    if suffix == ".tfrecord":
         recordings = records.read_series(path).recordings
     elif suffix == ".csv" and (header := _header_of_ours(path)):
         recordings = _read_ours(path, header)
@@ -86,6 +86,15 @@ def _from_recordings(path, recordings, length):
         _people(windows.subjects),
         windows.labels if labelled else None,
     )
+
+
+def _read_prepared(path, split, config, length):
+    dataset = pipeline.open_prepared(path)
+    part = dataset.training if split == "training" else dataset.heldout
+    windows = part.spread(part.count)
+    labels = windows.labels if any(windows.labels) else None
+    series = Series(windows.values, dataset.rate, dataset.channels, dataset.units, windows.subjects, labels)
+    return _cut(path, _choose(path, series, config.channels), length)
 
 
 def _people(subjects):

@@ -59,8 +59,9 @@ class Windows:
         return len(self.values)
 
     def spread(self, count):
-        """At most `count` windows, evenly spread over all: float32 [n, T, C]."""
-        return self.values[np.linspace(0, self.count - 1, min(count, self.count)).astype(int)]
+        """At most `count` of the windows, evenly spread over all."""
+        rows = np.linspace(0, self.count - 1, min(count, self.count)).astype(int)
+        return Windows(self.values[rows], self.subjects[rows], self.labels[rows])
 
     def describe(self):
         """Counts and a checksum, as a dictionary that JSON can hold."""

@@ -12,19 +12,14 @@ _FEWEST_PEOPLE = 4
 _STRETCHES = 12
 
 
-def groups(samples, others=()):
-    """Whose windows they are: the subject of each, or, where fewer than four are known, which stretch of the file.
+def people_are_known(*sets):
+    """Whether the subjects of all these `Samples` are known, and are at least four people."""
+    known = [each.subjects for each in sets]
+    return all(each is not None for each in known) and len(set(np.concatenate(known))) >= _FEWEST_PEOPLE
 
-    Args:
-      samples: `Samples`.
-      others: more `Samples` of which the people count as well.
 
-    Returns:
-      N strings.
-    """
-    known = [each.subjects for each in (samples, *others)]
-    if all(each is not None for each in known) and len(set(np.concatenate(known))) >= _FEWEST_PEOPLE:
-        return np.asarray(samples.subjects).astype(str)
+def _stretches(samples):
+    """Which stretch of its file each window is from: N strings."""
     stretches = np.arange(samples.count) * _STRETCHES // samples.count
     return np.array([f"{samples.name} stretch {index}" for index in stretches])
 
@@ -36,7 +31,8 @@ class Pool:
     Attributes:
       values: float32 [M, T, C].
       kinds: M strings: "training", "heldout", "synthetic".
-      people: M strings, see `groups`; "" for synthetic ones.
+      people: M strings, whose they are; which stretch of their file, where fewer than four people are known; "" for
+        synthetic ones.
       rate: Hz.
     """
 
@@ -54,9 +50,10 @@ def pool(real, synthetic, heldout=None):
     """The `Pool` of `Samples`."""
     parts = {"training": real, "heldout": heldout, "synthetic": synthetic}
     parts = {kind: part for kind, part in parts.items() if part is not None}
-    everybody = [part for kind, part in parts.items() if kind != "synthetic"]
+    known = people_are_known(*filter(None, (real, heldout)))
     people = [
-        np.full(part.count, "") if kind == "synthetic" else groups(part, everybody) for kind, part in parts.items()
+        np.full(part.count, "") if kind == "synthetic" else part.subjects if known else _stretches(part)
+        for kind, part in parts.items()
     ]
     kinds = np.repeat(list(parts), [part.count for part in parts.values()])
     return Pool(np.concatenate([p.values for p in parts.values()]), kinds, np.concatenate(people), real.rate)

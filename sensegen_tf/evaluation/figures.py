@@ -30,7 +30,7 @@ def _finish(figure, height, **layout):
     figure.update_layout(
         template="plotly_white",
         height=height,
-        margin={"l": 50, "r": 15, "t": 40, "b": 45},
+        margin={"l": 50, "r": 15, "t": 35, "b": 45},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
         font={"size": 12},
         **layout,

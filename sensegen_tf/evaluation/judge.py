@@ -6,7 +6,7 @@ import numpy as np
 
 from sensegen_tf.evaluation import fidelity, physiology, privacy, published, utility
 from sensegen_tf.evaluation.critic import WindowClassifier, told_apart
-from sensegen_tf.evaluation.draws import confidence, draw, pool, prediction
+from sensegen_tf.evaluation.draws import confidence, draw, people_are_known, pool, prediction
 from sensegen_tf.evaluation.metrics import METRICS, Score, score
 from sensegen_tf.evaluation.samples import Samples, check_comparable
 
@@ -76,6 +76,7 @@ class Evaluation:
       measured: "motion" or "heart" -> what was measured in all windows, in the order of `kinds`.
       kinds: M strings, see `draws.Pool`.
       missing: what could not be measured -> why.
+      notes: what a reader must know of how it was measured.
       settings: the `Settings`.
     """
 
@@ -87,6 +88,7 @@ class Evaluation:
     measured: dict
     kinds: np.ndarray
     missing: dict
+    notes: tuple[str, ...]
     settings: Settings
 
     def find(self, metric, against="training"):
@@ -154,7 +156,16 @@ class Judge:
             measured,
             self._pool.kinds,
             self._missing,
+            self._notes(),
             self._settings,
+        )
+
+    def _notes(self):
+        if people_are_known(*filter(None, (self._real, self._heldout))):
+            return ()
+        return (
+            "Fewer than four people are known, so stretches of the recordings stand in for people: the floors are "
+            "lower than between people, and privacy is that of moments, not of persons.",
         )
 
     def _repeated(self, against, repeats, largest, measure):

@@ -66,7 +66,7 @@ METRICS = {
         "",
         "Balanced accuracy above 0.5 of a convolutional and recurrent classifier on windows that it has not seen.",
         "are told apart from real windows by a trained classifier",
-        "Look at the other rows: they say what gives the samples away. " + _MORE_TRAINING,
+        "The other measures say what gives the samples away.",
         lowest=-0.5,
         highest=0.5,
     ),
@@ -104,7 +104,7 @@ METRICS = {
         "dB",
         "Root mean square difference of the amplitude spectra.",
         "have the wrong spectrum",
-        "Check that both files have the same sampling rate and filter; otherwise: " + _MORE_TRAINING,
+        "Check that both files have the same sampling rate and went through the same filter.",
     ),
     "autocorrelation": _real(
         "autocorrelation",
@@ -190,7 +190,7 @@ METRICS = {
     ),
     "membership_auc": _private(
         "membership inference from samples (AUC)",
-        "How well the distance to the nearest sample tells who was trained on; 0.5 is chance.",
+        "How well a sample that is nearer than anybody else's recording tells who was trained on; 0.5 is chance.",
         "betray who was trained on",
         _LEAK,
     ),

@@ -5,6 +5,8 @@ all shifts in time up to a quarter of a window: so a recording that was returned
 
 Distances to the closest record alone miss leaks ("The DCR Delusion", arXiv 2505.01524), so they stand beside membership
 inference: an attacker has a window and the samples (or the model), and must say whether that window was trained on.
+From samples alone he asks how much nearer the nearest sample is than the nearest recording of anybody else (calibrated
+by difficulty, after Watson et al., 2022), since a plain window is near to everything.
 """
 
 import numpy as np
@@ -15,6 +17,8 @@ from sensegen_tf.evaluation.fidelity import squared_distances
 _BOOTSTRAP = 100
 # A sample is a close copy if it is nearer to a training window than all but this share of held-out windows are.
 _CLOSE = 0.01
+# Far below the noise of any sensor, in standard deviations: the distance of an exact copy.
+_TINY = 1e-4
 
 
 def shifts(length, step):
@@ -114,12 +118,18 @@ class Neighbours:
         self._training, self._heldout, self._synthetic = np.split(np.arange(len(chosen)), bounds[:-1])
         # To real windows alone: rows are numbered training, held-out, synthetic.
         self._distances = distances(values, values[: bounds[1]], shifts(values.shape[1], shift_step))
+        self._usual = self._to_others(np.arange(bounds[1]))
 
     def _some(self, rows, count):
         return np.sort(self._rng.choice(rows, min(count, len(rows)), replace=False))
 
-    def _measures(self, samples, training, heldout):
-        """Name of the metric -> value, for row numbers."""
+    def _to_others(self, rows):
+        """Distance of each of these real windows to the nearest of another person among them: [rows]."""
+        apart = self._people[rows][:, None] != self._people[rows][None]
+        return np.where(apart, self._distances[np.ix_(rows, rows)], np.inf).min(1)
+
+    def _measures(self, samples, training, heldout, usual):
+        """Name of the metric -> value, for row numbers, and the distances to others of training and held-out rows."""
         to_training, to_heldout = (self._distances[np.ix_(samples, rows)] for rows in (training, heldout))
         nearest = to_training.min(1)
         # As many of each, since more windows are nearer by their number alone.
@@ -128,20 +138,27 @@ class Neighbours:
             each[:, self._some(np.arange(each.shape[1]), size)].min(1) if each.shape[1] > size else each.min(1)
             for each in (to_training, to_heldout)
         ]
-        usual = self._distances[np.ix_(heldout, training)].min(1)
-        members, others = -to_training.min(0), -to_heldout.min(0)
+        close = np.quantile(self._distances[np.ix_(heldout, training)].min(1), _CLOSE)
+        members, others = (
+            np.log(distance + _TINY) - np.log(each.min(0) + _TINY)
+            for distance, each in zip(usual, (to_training, to_heldout), strict=True)
+        )
         return {
             "nearer_to_training": float((fair[0] < fair[1]).mean() + (fair[0] == fair[1]).mean() / 2),
-            "close_copies": float((nearest < np.quantile(usual, _CLOSE)).mean()),
+            "close_copies": float((nearest < close).mean()),
             "membership_auc": auc(members, others),
             "membership_tpr": true_positive_rate(members, others),
         }
 
     def values(self):
         """Name of the metric -> value and 95 % interval, from drawing samples and real people with replacement."""
-        measured = self._measures(self._synthetic, self._training, self._heldout)
+
+        def measures(samples, training, heldout):
+            return self._measures(samples, training, heldout, (self._usual[training], self._usual[heldout]))
+
+        measured = measures(self._synthetic, self._training, self._heldout)
         drawn = [
-            self._measures(
+            measures(
                 self._rng.choice(self._synthetic, len(self._synthetic)),
                 _draw_people(self._training, self._people, self._rng),
                 _draw_people(self._heldout, self._people, self._rng),
@@ -159,5 +176,7 @@ class Neighbours:
         drawn = []
         for _ in range(repeats):
             inside = np.isin(self._people[self._training], self._rng.permutation(people)[: len(people) // 2])
-            drawn.append(self._measures(self._training[inside], self._training[~inside], self._heldout))
+            members = self._training[~inside]
+            usual = np.split(self._to_others(np.concatenate([members, self._heldout])), [len(members)])
+            drawn.append(self._measures(self._training[inside], members, self._heldout, usual))
         return {name: prediction([each[name] for each in drawn]) for name in drawn[0]}

@@ -40,6 +40,7 @@ def describe(evaluation):
             },
         },
         "not_measured": evaluation.missing,
+        "notes": list(evaluation.notes),
         "settings": dataclasses.asdict(evaluation.settings),
     }
 
@@ -60,6 +61,7 @@ def summary(evaluation):
         lines += [f"{each.title}\n  {each.headline}"]
         lines += [f"  - {sentence}" for sentence in each.failing]
         lines += [f"  > {sentence}" for sentence in each.advice]
+    lines += [f"Note: {note}" for note in evaluation.notes]
     lines += ["", f"{'measure':<52} {'against':<9} {'value':>8}  {'95 % interval':<18} {'real people':<18}"]
     for score in evaluation.scores:
         interval = f"{score.low:.3g} to {score.high:.3g}"
@@ -110,13 +112,14 @@ def to_html(evaluation):
             full_html=False,
             include_plotlyjs=False,
             div_id=f"figure-{number}",
-            config={"responsive": True, "displaylogo": False},
+            config={"responsive": True, "displayModeBar": False},
         )
         wide = "wide" if title.startswith(("Every measure", "Confusion")) else ""
         drawn.append(f'<section class="figure {wide}"><h3>{html.escape(title)}</h3>{body}</section>')
     return _PAGE.format(
         style=_STYLE,
         plotly=get_plotlyjs(),
+        notes="".join(f"<p><b>Note.</b> {html.escape(note)}</p>" for note in evaluation.notes),
         inputs=_inputs(evaluation),
         verdict="".join(_card(each) for each in answers(evaluation)),
         figures="".join(drawn),
@@ -231,8 +234,10 @@ _PAGE = """<!DOCTYPE html>
 <div class="cards" id="verdict">{verdict}</div>
 <p>A measure counts as good where it lies within what it is between two groups of real people ("real people" in the
 tables), at 95 %.</p>
+{notes}
 {inputs}
 <h2>Figures</h2>
+<p>Drag to zoom, double-click to zoom out, click on a name to hide it.</p>
 <div class="figures">{figures}</div>
 <h2>Every measure</h2>
 {tables}

@@ -5,6 +5,7 @@ import dataclasses
 from sensegen_tf.evaluation.metrics import QUESTIONS
 
 _MOST_NAMED = 3
+_A_HINT = "nearer_to_training"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Answer:
 
     Attributes:
       question: a key of `QUESTIONS`.
-      grade: "good" (every measure is as good as real people), "mixed" (at least half are), "bad", or "unknown".
+      grade: "good" (every measure is as good as real recordings), "mixed" (at least half are; for privacy: only a hint
+        was found), "bad", or "unknown".
       headline: one sentence.
       failing: what is wrong, worst first, a sentence each.
       advice: what to do, a sentence or two each.
@@ -46,15 +48,15 @@ def answer(evaluation, question):
     passed = len(judged) - len(failed)
     if not failed:
         return Answer(question, "good", _ALL_GOOD[question].format(count=len(judged)))
-    # One leak is a leak, however many other attacks failed.
-    grade = "mixed" if 2 * passed >= len(judged) and question != "private" else "bad"
-    headline = f"{_NOT_GOOD[question, grade]}: {passed} of {len(judged)} measures are as good as real recordings of "
-    worst = list({s.metric: s for s in reversed(failed)}.values())[::-1]
-    worst.sort(key=lambda s: -s.excess)
+    grade = "mixed" if 2 * passed >= len(judged) else "bad"
+    if question == "private":
+        # One leak is a leak, however many other attacks failed; mere closeness is a hint alone.
+        grade = "mixed" if all(s.metric == _A_HINT for s in failed) else "bad"
+    worst = sorted({s.metric: s for s in reversed(failed)}.values(), key=lambda s: -s.excess)
     return Answer(
         question,
         grade,
-        headline + "other people.",
+        f"{_NOT_GOOD[question, grade]}: {passed} of {len(judged)} measures are as good as real recordings.",
         tuple(_sentence(s) for s in worst[:_MOST_NAMED]),
         tuple(dict.fromkeys(s.definition.advice for s in worst[:_MOST_NAMED])),
     )
@@ -71,6 +73,7 @@ _NOT_GOOD = {
     ("real", "bad"): "No",
     ("useful", "mixed"): "In part",
     ("useful", "bad"): "No",
+    ("private", "mixed"): "Perhaps not",
     ("private", "bad"): "No, they leak",
     ("physiology", "mixed"): "In part",
     ("physiology", "bad"): "No",

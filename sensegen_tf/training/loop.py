@@ -158,6 +158,14 @@ class Trainer:
             "generated_called_generated": float(np.mean(generated_logits <= 0)),
         }
 
+    @tf.function(jit_compile=True)
+    def _log_likelihood(self, real):
+        return tf.reduce_sum(self.generator.distribution(real).log_prob(real), 1)
+
+    def log_likelihood(self, real):
+        """Log-likelihood of whole series [N, T, C], standardised: float32 [N], nats."""
+        return np.concatenate([self._log_likelihood(real[i : i + 256]).numpy() for i in range(0, len(real), 256)])
+
     def _learner(self, dataset):
         """A function of a turn that runs its step and returns the loss."""
         batch_size, seed, balance = self.config.batch_size, self.config.seed, self.config.balance_labels
@@ -206,7 +214,8 @@ class Trainer:
         Raises:
           NotFiniteError: see there. The last save is of finite weights.
         """
-        held_out = dataset.standardizer.to_standard(dataset.heldout.spread(self.config.evaluation_windows))
+        held_out = dataset.heldout.spread(self.config.evaluation_windows).values
+        held_out = dataset.standardizer.to_standard(held_out)
         learn = self._learner(dataset)
         saved = time.monotonic()
         for number in range(int(self.step), self.schedule.steps):
