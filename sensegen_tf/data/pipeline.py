@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sensegen_tf.data import records
 from sensegen_tf.data.recording import Sensor
-from sensegen_tf.data.windows import Dataset, Standardizer
+from sensegen_tf.data.windows import Dataset, Standardizer, Windows
 from sensegen_tf.errors import InputError
 
 

@@ -319,7 +319,7 @@ class Judge:
         self._progress("nearest neighbours")
         neighbours = privacy.Neighbours(self._pool, settings.privacy_windows, settings.shift_step, settings.seed)
         self._progress("membership inference")
-        values, floors = neighbours.values(), neighbours.floors(settings.repeats[1])
+        values, floors = neighbours.measure()
         scores = [score(name, "training", values[name], floors[name]) for name in values]
         self._progress("membership inference")
         return scores + self._likelihood_attack()
@@ -328,12 +328,10 @@ class Judge:
         if self._real.log_likelihood is None or self._heldout.log_likelihood is None:
             self._missing["likelihood"] = "no log_likelihood came with the real and the held-out windows"
             return []
-        attack = privacy.likelihood_attack(
+        values, floors = privacy.likelihood_attack(
             self._real.log_likelihood,
             self._heldout.log_likelihood,
             *(self._pool.people[self._pool.rows(kind)] for kind in ("training", "heldout")),
             self._settings.seed,
         )
-        # An honest model's likelihood of people trained on and of others differs by chance alone.
-        chance = {"likelihood_auc": 0.5, "likelihood_tpr": 0.01}
-        return [score(name, "training", value, (chance[name],) * 3) for name, value in attack.items()]
+        return [score(name, "training", values[name], floors[name]) for name in values]

@@ -10,8 +10,8 @@ by difficulty, after Watson et al., 2022), since a plain window is near to every
 """
 
 import numpy as np
+import scipy.stats
 
-from sensegen_tf.evaluation.draws import prediction
 from sensegen_tf.evaluation.fidelity import squared_distances
 
 _BOOTSTRAP = 100
@@ -68,15 +68,53 @@ def _draw_people(rows, people, rng):
     return np.concatenate([rows[people[rows] == name] for name in rng.choice(names, len(names))])
 
 
-def _percentiles(values):
+def _deal_people(training, heldout, people, rng):
+    """The same people dealt out at random, as many trained on and held out as there are: the rows of both."""
+    rows = np.concatenate([training, heldout])
+    names, chosen = np.unique(people[rows]), len(np.unique(people[heldout]))
+    apart = np.isin(people[rows], rng.permutation(names)[:chosen])
+    return rows[~apart], rows[apart]
+
+
+def _spread(values):
+    """Mean, and the bounds of the middle 95 %."""
     low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+    return float(np.mean(values)), float(low), float(high)
+
+
+def _share(each):
+    """Mean of values in [0, 1], and its 95 % confidence interval (Wilson's)."""
+    found = scipy.stats.binomtest(round(float(each.sum())), len(each)).proportion_ci(method="wilson")
+    return float(each.mean()), float(found.low), float(found.high)
+
+
+def _repeated(measures, training, heldout, people, rng):
+    """Values with intervals, and their floors.
+
+    Args:
+      measures: a function of the rows trained on and those held out: name -> value.
+      training, heldout: row numbers.
+      people: of all rows.
+      rng: a `numpy.random.Generator`.
+
+    Returns:
+      Name -> (value, low, high) by drawing people with replacement; and name -> (floor, low, high) by dealing the same
+      people out at random: what the measure says where nothing is known of who was trained on.
+    """
+    values = measures(training, heldout)
+    drawn = [
+        measures(_draw_people(training, people, rng), _draw_people(heldout, people, rng)) for _ in range(_BOOTSTRAP)
+    ]
+    dealt = [measures(*_deal_people(training, heldout, people, rng)) for _ in range(_BOOTSTRAP)]
+
+    return (
+        {name: (value, *_spread([each[name] for each in drawn])[1:]) for name, value in values.items()},
+        {name: _spread([each[name] for each in dealt]) for name in values},
+    )
 
 
 def likelihood_attack(members, others, member_people, other_people, seed):
     """Membership inference by a model's own likelihood of windows.
-
-    The intervals come from drawing people (not windows, which are alike within one) with replacement.
 
     Args:
       members, others: log-likelihood of windows trained on and of windows held out.
@@ -84,17 +122,16 @@ def likelihood_attack(members, others, member_people, other_people, seed):
       seed: an integer.
 
     Returns:
-      Name of the metric -> value, low, high.
+      Name of the metric -> value and interval; and -> floor and interval.
     """
-    rng = np.random.default_rng([seed, 5])
-    attacks = {"likelihood_auc": auc, "likelihood_tpr": true_positive_rate}
-    drawn = {name: [] for name in attacks}
-    for _ in range(_BOOTSTRAP):
-        first = members[_draw_people(np.arange(len(members)), member_people, rng)]
-        second = others[_draw_people(np.arange(len(others)), other_people, rng)]
-        for name, attack in attacks.items():
-            drawn[name].append(attack(first, second))
-    return {name: (attack(members, others), *_percentiles(drawn[name])) for name, attack in attacks.items()}
+    scores, people = np.concatenate([members, others]), np.concatenate([member_people, other_people])
+
+    def measures(training, heldout):
+        pair = scores[training], scores[heldout]
+        return {"likelihood_auc": auc(*pair), "likelihood_tpr": true_positive_rate(*pair)}
+
+    training, heldout = np.split(np.arange(len(scores)), [len(members)])
+    return _repeated(measures, training, heldout, people, np.random.default_rng([seed, 5]))
 
 
 class Neighbours:
@@ -128,55 +165,44 @@ class Neighbours:
         apart = self._people[rows][:, None] != self._people[rows][None]
         return np.where(apart, self._distances[np.ix_(rows, rows)], np.inf).min(1)
 
-    def _measures(self, samples, training, heldout, usual):
-        """Name of the metric -> value, for row numbers, and the distances to others of training and held-out rows."""
-        to_training, to_heldout = (self._distances[np.ix_(samples, rows)] for rows in (training, heldout))
-        nearest = to_training.min(1)
-        # As many of each, since more windows are nearer by their number alone.
-        size = min(len(training), len(heldout))
-        fair = [
-            each[:, self._some(np.arange(each.shape[1]), size)].min(1) if each.shape[1] > size else each.min(1)
-            for each in (to_training, to_heldout)
-        ]
-        close = np.quantile(self._distances[np.ix_(heldout, training)].min(1), _CLOSE)
+    def _membership(self, training, heldout):
         members, others = (
-            np.log(distance + _TINY) - np.log(each.min(0) + _TINY)
-            for distance, each in zip(usual, (to_training, to_heldout), strict=True)
+            np.log(self._usual[rows] + _TINY) - np.log(self._distances[np.ix_(self._synthetic, rows)].min(0) + _TINY)
+            for rows in (training, heldout)
         )
-        return {
-            "nearer_to_training": float((fair[0] < fair[1]).mean() + (fair[0] == fair[1]).mean() / 2),
-            "close_copies": float((nearest < close).mean()),
-            "membership_auc": auc(members, others),
-            "membership_tpr": true_positive_rate(members, others),
-        }
+        return {"membership_auc": auc(members, others), "membership_tpr": true_positive_rate(members, others)}
 
-    def values(self):
-        """Name of the metric -> value and 95 % interval, from drawing samples and real people with replacement."""
+    def _nearer(self, training, heldout):
+        """Which samples are nearer to training than to held-out windows, among as many of each, since more windows are
+        nearer by their number alone; a half where they are equally near: float [N]."""
+        size = min(len(training), len(heldout))
+        first, second = (
+            self._distances[np.ix_(self._synthetic, self._some(rows, size))].min(1) for rows in (training, heldout)
+        )
+        return (first < second) + (first == second) / 2
 
-        def measures(samples, training, heldout):
-            return self._measures(samples, training, heldout, (self._usual[training], self._usual[heldout]))
+    def _copies(self, samples, training):
+        """Which samples are close copies of training windows: bool [samples]."""
+        usual = self._distances[np.ix_(self._heldout, training)].min(1)
+        return self._distances[np.ix_(samples, training)].min(1) < np.quantile(usual, _CLOSE)
 
-        measured = measures(self._synthetic, self._training, self._heldout)
-        drawn = [
-            measures(
-                self._rng.choice(self._synthetic, len(self._synthetic)),
-                _draw_people(self._training, self._people, self._rng),
-                _draw_people(self._heldout, self._people, self._rng),
-            )
-            for _ in range(_BOOTSTRAP // 2)
-        ]
-        return {name: (value, *_percentiles([each[name] for each in drawn])) for name, value in measured.items()}
+    def _stand_ins(self):
+        """Half of the people trained on, in the place of the samples, and the other half: row numbers."""
+        people = self._people[self._training]
+        some = np.isin(people, self._rng.permutation(np.unique(people))[: len(np.unique(people)) // 2])
+        return self._training[some], self._training[~some]
 
-    def floors(self, repeats):
-        """Name of the metric -> mean and 95 % prediction interval of what an honest recording would get.
+    def measure(self):
+        """Name of the metric -> value and interval; and -> floor and interval.
 
-        Half of the people trained on, chosen at random, stand in for the samples, the other half for those trained on.
+        The floor of close copies is what other people's real windows get, when half of those trained on stand in for
+        the samples; the others' floor is that of people dealt out at random.
         """
-        people = np.unique(self._people[self._training])
-        drawn = []
-        for _ in range(repeats):
-            inside = np.isin(self._people[self._training], self._rng.permutation(people)[: len(people) // 2])
-            members = self._training[~inside]
-            usual = np.split(self._to_others(np.concatenate([members, self._heldout])), [len(members)])
-            drawn.append(self._measures(self._training[inside], members, self._heldout, usual))
-        return {name: prediction([each[name] for each in drawn]) for name in drawn[0]}
+        values, floors = _repeated(self._membership, self._training, self._heldout, self._people, self._rng)
+        values["nearer_to_training"] = _share(self._nearer(self._training, self._heldout))
+        values["close_copies"] = _share(self._copies(self._synthetic, self._training))
+        rows = self._training, self._heldout
+        dealt = [_deal_people(*rows, self._people, self._rng) for _ in range(_BOOTSTRAP)]
+        floors["nearer_to_training"] = _spread([self._nearer(*each).mean() for each in dealt])
+        floors["close_copies"] = _spread([self._copies(*self._stand_ins()).mean() for _ in range(_BOOTSTRAP // 2)])
+        return values, floors

@@ -18,8 +18,8 @@ from sensegen_tf.files import read_json, whole_file, write_json
 
 _PACKAGES = ("sensegen_tf", "tensorflow", "keras", "tf-keras", "tensorflow-probability", "numpy", "scipy")
 
-# These change where things lie, how often they are saved and how they are judged, not what they are; data is compared by
-# its checksum.
+# These change where things lie, how often they are saved and how they are judged, not what they are; data is compared
+# by its checksum.
 _FREE_FLAGS = {"data_dir", "run_dir", "model_dir", "checkpoint_seconds", "report", "quick_report"}
 
 
