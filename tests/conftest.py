@@ -32,6 +32,14 @@ def run(module, **given):
     return subprocess.run(command(module, **given), capture_output=True, text=True, timeout=600, check=False)
 
 
+def shared(name):
+    """The folder of real recordings beside the checkout; skips the test where they are absent."""
+    folder = os.path.join(os.path.dirname(__file__), "..", "..", "shared", "data", name)
+    if not os.path.isdir(folder):
+        pytest.skip(f"the recordings of {name} are not beside the checkout")
+    return os.path.abspath(folder)
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """The folder of a finished tiny run on real recordings."""

@@ -69,11 +69,14 @@ def _draw_people(rows, people, rng):
 
 
 def _deal_people(training, heldout, people, rng):
-    """The same people dealt out at random, as many trained on and held out as there are: the rows of both."""
-    rows = np.concatenate([training, heldout])
-    names, chosen = np.unique(people[rows]), len(np.unique(people[heldout]))
-    apart = np.isin(people[rows], rng.permutation(names)[:chosen])
-    return rows[~apart], rows[apart]
+    """The same people dealt out at random, but not as they were: the rows of as many trained on and held out."""
+    rows, true = np.concatenate([training, heldout]), np.unique(people[heldout])
+    names = np.unique(people[rows])
+    while True:
+        chosen = rng.permutation(names)[: len(true)]
+        if set(chosen) != set(true):
+            apart = np.isin(people[rows], chosen)
+            return rows[~apart], rows[apart]
 
 
 def _spread(values):

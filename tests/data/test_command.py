@@ -8,9 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from tests.conftest import TINY, command, run
-
-SHARED = os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data")
+from tests.conftest import TINY, command, run, shared
 
 
 def data(name, *more, **flags):
@@ -19,15 +17,8 @@ def data(name, *more, **flags):
     )
 
 
-def real(name):
-    folder = os.path.join(SHARED, name)
-    if not os.path.isdir(folder):
-        pytest.skip(f"the recordings of {name} are not beside the checkout")
-    return folder
-
-
 def test_inspect_counts_the_har_database_as_published():
-    done = data("inspect", source="hapt", data_dir=real("hapt"))
+    done = data("inspect", source="hapt", data_dir=shared("hapt"))
     assert done.returncode == 0, done.stderr
     assert "25 people" in done.stdout and "8734 windows of 128 samples" in done.stdout
     table = done.stdout.split("\nlabel ")[1].splitlines()[2:9]
@@ -47,7 +38,7 @@ def test_inspect_counts_the_har_database_as_published():
 
 def test_inspect_counts_the_beats_of_mit_bih_as_published(tmp_path):
     picture = tmp_path / "p.png"
-    done = data("inspect", source="mitbih", data_dir=real("mitdb"), picture=picture)
+    done = data("inspect", source="mitbih", data_dir=shared("mitdb"), picture=picture)
     assert done.returncode == 0, done.stderr
     assert "20 records, 19 with the lead MLII, 1 skipped" in done.stdout
     assert "record 102 has no lead MLII; it has V5, V2" in done.stdout
