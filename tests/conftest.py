@@ -29,7 +29,7 @@ def command(module, **given):
 
 def run(module, **given):
     """Runs one of our programs to its end; returns the completed process with its texts."""
-    return subprocess.run(command(module, **given), capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(command(module, **given), capture_output=True, text=True, timeout=1500, check=False)
 
 
 def shared(name):
