@@ -76,6 +76,36 @@ def _duration(results):
     )
 
 
+def judged(run):
+    """The lines of the run's report (`train --report`), none where it has none."""
+    path = os.path.join(run, "report", "report.json")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        report = json.load(file)
+    inputs = report["inputs"]
+    lines = [
+        "",
+        f"The same command with `--report` (seed {report['settings']['seed']}): {inputs['synthetic']['windows']} "
+        f"samples against {inputs['real']['windows']} training windows of {inputs['real']['people']} people and "
+        f"{inputs['heldout']['windows']} held-out windows of {inputs['heldout']['people']}.",
+        "",
+        *(f"- {question}: {verdict['headline']}" for question, verdict in report["verdict"].items()),
+        "",
+        "| measure | against | value | 95 % interval | real people, 95 % | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for score in report["scores"]:
+        floor = "" if score["floor"] is None else f"{score['floor_low']:.3g} to {score['floor_high']:.3g}"
+        unit = f" [{score['unit']}]" if score["unit"] else ""
+        mark = {True: "", False: "**worse**", None: ""}[score["passed"]]
+        lines.append(
+            f"| {score['title']}{unit} | {score['against']} | {score['value']:.3g} | "
+            f"{score['low']:.3g} to {score['high']:.3g} | {floor} | {mark} |"
+        )
+    return lines
+
+
 def section(name):
     """The Markdown of one run."""
     run, flags, data, metrics, results = load(name)
@@ -112,6 +142,7 @@ def section(name):
         "",
         f"![curves](pictures/{name}_curves.png)",
         f"![real and synthetic](pictures/{name}.png)",
+        *judged(run),
     ]
     return "\n".join(lines)
 
