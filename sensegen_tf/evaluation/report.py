@@ -212,7 +212,7 @@ ul { margin: .2em 0; padding-left: 1.2em; overflow-wrap: anywhere; }
 .card h2 { margin: .1em 0; } .headline { font-weight: 600; margin: .3em 0; }
 .good { border-color: #2e7d4f; } .mixed { border-color: #c98a00; } .bad { border-color: #b3261e; }
 .figures { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); }
-.figure { background: #fff; border-radius: 8px; padding: 4px 10px; min-width: 0; }
+.figure { background: #fff; border-radius: 8px; padding: 4px 10px; min-width: 0; overflow: hidden; }
 .wide { grid-column: 1 / -1; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; background: #fff; font-size: .88em; width: 100%; }
 th, td { padding: 4px 8px; border-bottom: 1px solid #e1e6ea; text-align: left; } .number { white-space: nowrap; }
@@ -228,6 +228,7 @@ _PAGE = """<!DOCTYPE html>
 <title>Are the samples real, useful, private?</title>
 <style>{style}</style>
 <script>{plotly}</script>
+<script>addEventListener("load", () => dispatchEvent(new Event("resize")))</script>
 </head>
 <body><main>
 <h1>Are these samples real, useful and private?</h1>
