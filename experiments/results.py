@@ -98,7 +98,7 @@ def judged(run):
     for score in report["scores"]:
         floor = "" if score["floor"] is None else f"{score['floor_low']:.3g} to {score['floor_high']:.3g}"
         unit = f" [{score['unit']}]" if score["unit"] else ""
-        mark = {True: "", False: "**worse**", None: ""}[score["passed"]]
+        mark = {True: "", False: "**worse**", None: "" if score["floor"] is None else "undecided"}[score["passed"]]
         lines.append(
             f"| {score['title']}{unit} | {score['against']} | {score['value']:.3g} | "
             f"{score['low']:.3g} to {score['high']:.3g} | {floor} | {mark} |"

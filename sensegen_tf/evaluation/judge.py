@@ -263,7 +263,7 @@ class Judge:
             return "it needs --heldout, recordings of people never trained on"
         for part in (self._real, self._synthetic, self._heldout):
             if part.labels is None:
-                return f"{part.name} has no labels"
+                return f"no labels came with {part.name}"
         if len(set(self._real.labels)) < 2:
             return f"{self._real.name} has one label alone"
         return None

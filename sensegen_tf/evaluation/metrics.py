@@ -294,10 +294,21 @@ class Score:
 
     @property
     def passed(self):
-        """Whether some of the interval lies where other real people would; None without a floor."""
+        """Whether some of the interval lies where other real people would; None where nothing can be said.
+
+        That is without a floor, and where the floor's interval reaches the worst value that there is: then a value
+        worse than the floor's mean is neither shown to be bad nor good.
+        """
         if self.floor is None:
             return None
-        return self.low <= self.floor_high if self.definition.better == LOWER else self.high >= self.floor_low
+        metric = self.definition
+        if metric.better == LOWER:
+            inside, worse = self.low <= self.floor_high, self.value > self.floor
+            blind = self.floor_high >= metric.highest
+        else:
+            inside, worse = self.high >= self.floor_low, self.value < self.floor
+            blind = self.floor_low <= metric.lowest
+        return None if blind and worse else inside
 
     @property
     def excess(self):

@@ -66,7 +66,7 @@ def summary(evaluation):
     for score in evaluation.scores:
         interval = f"{score.low:.3g} to {score.high:.3g}"
         real_people = "" if score.floor is None else f"{score.floor_low:.3g} to {score.floor_high:.3g}"
-        mark = {True: "ok", False: "WORSE", None: ""}[score.passed]
+        mark = {True: "ok", False: "WORSE", None: "" if score.floor is None else "?"}[score.passed]
         title = _title(score)
         lines.append(f"{title:<52} {score.against:<9} {score.value:>8.3g}  {interval:<18} {real_people:<18} {mark}")
     return "\n".join(lines)
@@ -165,7 +165,7 @@ def _table(evaluation, question):
         return ""
     rows = []
     for score in scores:
-        mark = {True: "✓", False: "✗", None: ""}[score.passed]
+        mark = {True: "✓", False: "✗", None: "" if score.floor is None else "?"}[score.passed]
         grade = {True: "pass", False: "fail", None: ""}[score.passed]
         floor = "" if score.floor is None else f"{score.floor:.3g}"
         floor_interval = "" if score.floor is None else f"{score.floor_low:.3g} to {score.floor_high:.3g}"
@@ -234,7 +234,7 @@ _PAGE = """<!DOCTYPE html>
 <h1>Are these samples real, useful and private?</h1>
 <div class="cards" id="verdict">{verdict}</div>
 <p>A measure counts as good where it lies within what it is between two groups of real people ("real people" in the
-tables), at 95 %.</p>
+tables), at 95 %. Where real people may differ by as much as is possible at all, it decides nothing ("?").</p>
 {notes}
 {inputs}
 <h2>Figures</h2>
