@@ -84,9 +84,9 @@ def test_a_prepared_set_holds_all_that_the_dataset_held(prepared):
         del split["shards_checksum"]
     assert described == original.describe()
     assert opened.sensors == original.sensors and opened.terms == "terms"
-    assert sorted(opened.heldout.spread(100)[:, 0, 0]) == list(range(7))
-    assert opened.training.spread(10).shape == (10, 2, 1)
-    assert sorted(opened.training.spread(1000)[:, 0, 0]) == list(range(50))
+    assert sorted(opened.heldout.spread(100).values[:, 0, 0]) == list(range(7))
+    assert opened.training.spread(10).values.shape == (10, 2, 1)
+    assert sorted(opened.training.spread(1000).values[:, 0, 0]) == list(range(50))
 
 
 def test_another_layout_of_the_same_windows_is_told_apart(prepared, tmp_path):
