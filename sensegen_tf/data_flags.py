@@ -1,7 +1,5 @@
 """The flags that say which recordings and how they become windows: shared by the commands `train` and `data`."""
 
-import os
-
 from absl import flags
 
 from sensegen_tf import commands
@@ -98,7 +96,7 @@ def is_prepared():
     """Whether the flags name a prepared set."""
     from sensegen_tf.data import records
 
-    return FLAGS.source == "tfrecord" and os.path.exists(os.path.join(FLAGS.data_dir, records.MANIFEST))
+    return FLAGS.source == "tfrecord" and records.is_prepared(FLAGS.data_dir)
 
 
 def load_dataset_from_recordings():

@@ -11,7 +11,6 @@ saw; a prepared set (`python -m sensegen_tf.data prepare`) holds both. A file is
 writes, or a table. The same files and flags give the same numbers.
 """
 
-import dataclasses
 import os
 
 from absl import flags
@@ -25,7 +24,7 @@ flags.DEFINE_string("real", None, "file (or prepared set) of the windows that th
 flags.DEFINE_string("synthetic", None, "file of the windows to judge")
 flags.DEFINE_string("heldout", None, "file of real windows of people never trained on; by default of a prepared --real")
 flags.DEFINE_string("output", None, "folder for report.html and report.json")
-flags.DEFINE_bool("quick", False, "fewer repeats and no published scores: about half a minute instead of six")
+flags.DEFINE_bool("quick", False, "fewer repeats, no published scores: under a minute, not about five")
 flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bound=2**20)
 flags.mark_flags_as_required(["real", "synthetic", "output"])
 for _name in (
@@ -54,11 +53,8 @@ def _read():
     synthetic = series.read(FLAGS.synthetic, table, asked)
     length = asked or synthetic.values.shape[1]
     real = series.read(FLAGS.real, table, length)
-    heldout = None
-    if FLAGS.heldout:
-        heldout = series.read(FLAGS.heldout, table, length, "heldout")
-    elif os.path.exists(os.path.join(FLAGS.real, records.MANIFEST)):
-        heldout = series.read(FLAGS.real, table, length, "heldout")
+    beside = FLAGS.heldout or (FLAGS.real if records.is_prepared(FLAGS.real) else None)
+    heldout = beside and series.read(beside, table, length, "heldout")
     names = tuple(f"x{index}" for index in range(real.values.shape[-1]))
     known = {
         "rate": real.rate or FLAGS.rate_hz or 1.0,
@@ -67,7 +63,7 @@ def _read():
     }
 
     def samples(flag, part):
-        fields = dataclasses.asdict(part) | {what: getattr(part, what) or value for what, value in known.items()}
+        fields = vars(part) | {what: getattr(part, what) or value for what, value in known.items()}
         return Samples(f"--{flag}={FLAGS[flag].value or FLAGS.real}", **fields)
 
     return samples("real", real), samples("synthetic", synthetic), heldout and samples("heldout", heldout)
@@ -78,7 +74,7 @@ def main():
     from sensegen_tf.evaluation import run
 
     run.check_installed()
-    if FLAGS.heldout and os.path.exists(FLAGS.heldout) and os.path.samefile(FLAGS.heldout, FLAGS.real):
+    if FLAGS.heldout and os.path.realpath(FLAGS.heldout) == os.path.realpath(FLAGS.real):
         raise InputError("--heldout and --real are the same file; held-out windows must be of people never trained on")
     print(run.evaluate(*_read(), FLAGS.output, FLAGS.seed, FLAGS.quick))
 

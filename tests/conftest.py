@@ -32,6 +32,20 @@ def run(module, **given):
     return subprocess.run(command(module, **given), capture_output=True, text=True, timeout=1500, check=False)
 
 
+def run_without(packages, folder, module, **given):
+    """As `run`, in a process that cannot import these packages; `folder` holds what hides them."""
+    hide = "".join(f"sys.modules[{package!r}] = None\n" for package in packages)
+    (folder / "sitecustomize.py").write_text(f"import sys\n{hide}")
+    paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.run(
+        command(module, **given),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+
+
 def shared(name):
     """The folder of real recordings beside the checkout; skips the test where they are absent."""
     folder = os.path.join(os.path.dirname(__file__), "..", "..", "shared", "data", name)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import TINY, command, run
+from tests.conftest import TINY, command, run, run_without
 
 
 def weights(folder):
@@ -167,17 +167,7 @@ def test_the_progress_bar_shows_losses_held_out_figures_and_time_left(tmp_path):
 
 def test_training_works_without_the_extras_for_pictures_and_tensorboard(tmp_path):
     """As after `pip install sensegen_tf[demo]`: the packages of the extra `report` cannot be imported."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nfor name in ('matplotlib', 'tensorboard'):\n    sys.modules[name] = None\n"
-    )
-    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        command("train", **TINY, run_dir=tmp_path / "run"),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
+    done = run_without(("matplotlib", "tensorboard"), tmp_path, "train", **TINY, run_dir=tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "not drawn: pip install 'sensegen_tf[report]'" in done.stdout
     assert not (tmp_path / "run" / "picture.png").exists() and not (tmp_path / "run" / "logs").exists()

@@ -9,6 +9,23 @@ import scipy.signal
 from sensegen_tf.errors import InputError
 
 
+def find_channels(name, channels, wanted):
+    """Numbers of the columns of the wanted channels, in their order.
+
+    Args:
+      name: of the file or recording, for messages.
+      channels: names of its columns.
+      wanted: names.
+
+    Raises:
+      InputError: a name that is not there.
+    """
+    missing = [channel for channel in wanted if channel not in channels]
+    if missing:
+        raise InputError(f"{name}: no channel named {', '.join(missing)}; it has {', '.join(channels)}")
+    return [channels.index(channel) for channel in wanted]
+
+
 @dataclasses.dataclass(frozen=True)
 class Span:
     """Samples [start, stop) of a recording that carry one label."""
@@ -99,10 +116,7 @@ class Recording:
         Raises:
           InputError: a name that the recording lacks.
         """
-        missing = [name for name in channels if name not in self.channels]
-        if missing:
-            raise InputError(f"{self.name}: no channel named {', '.join(missing)}; it has {', '.join(self.channels)}")
-        columns = [self.channels.index(name) for name in channels]
+        columns = find_channels(self.name, self.channels, channels)
         return dataclasses.replace(
             self,
             signals=self.signals[:, columns],

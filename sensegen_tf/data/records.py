@@ -78,7 +78,7 @@ def read_series(path):
     Raises:
       InputError: no such file, or a broken one.
     """
-    if os.path.exists(os.path.join(path, MANIFEST)):
+    if is_prepared(path):
         raise InputError(f"{path} is a prepared set: it is cut and split already, and can be trained on")
     if os.path.isdir(path) or not os.path.exists(path):
         raise InputError(f"{path} is no TFRecord file, nor a prepared set (a folder that holds {MANIFEST})")
@@ -165,6 +165,11 @@ def checksum(path):
         while piece := file.read(1 << 22):
             value = zlib.crc32(piece, value)
     return value
+
+
+def is_prepared(path):
+    """Whether a path is the folder of a prepared set."""
+    return os.path.exists(os.path.join(path, MANIFEST))
 
 
 def read_manifest(folder):

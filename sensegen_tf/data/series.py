@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from sensegen_tf.data import pipeline, records
-from sensegen_tf.data.recording import check_alike
+from sensegen_tf.data.recording import check_alike, find_channels
 from sensegen_tf.data.sources import tables
 from sensegen_tf.data.windows import WindowConfig, cut
 from sensegen_tf.errors import InputError
@@ -56,7 +56,7 @@ def read(path, config, length=None, split="training"):
     suffix = os.path.splitext(path)[1].lower()
     if suffix == ".npz":
         return _read_npz(path, config, length)
-    if os.path.exists(os.path.join(path, records.MANIFEST)):
+    if records.is_prepared(path):
         return _read_prepared(path, split, config, length)
     if suffix == ".tfrecord":
         recordings = records.read_series(path).recordings
@@ -135,10 +135,7 @@ def _choose(path, series, channels):
         return series
     if series.channels is None:
         return dataclasses.replace(series, channels=channels)
-    missing = [name for name in channels if name not in series.channels]
-    if missing:
-        raise InputError(f"{path}: no channel named {', '.join(missing)}; it has {', '.join(series.channels)}")
-    columns = [series.channels.index(name) for name in channels]
+    columns = find_channels(path, series.channels, channels)
     units = series.units and tuple(series.units[column] for column in columns)
     return dataclasses.replace(series, values=series.values[..., columns], channels=channels, units=units)
 

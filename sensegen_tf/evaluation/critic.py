@@ -122,7 +122,7 @@ class WindowClassifier:
         return self._logits_of(self._features(values)).argmax(1)
 
 
-def thirds(count, rng, pieces=20):
+def contiguous_parts(count, rng, pieces=20):
     """Splits rows in order into parts of 60, 20 and 20 %: contiguous pieces, since neighbours may overlap.
 
     Args:
@@ -153,8 +153,8 @@ def told_apart(classifier, real, synthetic, seed):
     rng = np.random.default_rng([seed, 2])
     values = np.concatenate([real, synthetic])
     classes = np.repeat([1, 0], [len(real), len(synthetic)])
-    parts = [np.concatenate(pair) for pair in zip(thirds(len(real), rng), thirds(len(synthetic), rng), strict=True)]
-    training, validation, test = parts
+    of_each = [contiguous_parts(len(each), rng) for each in (real, synthetic)]
+    training, validation, test = (np.concatenate(pair) for pair in zip(*of_each, strict=True))
     classifier.fit(values[training], classes[training], values[validation], classes[validation], seed)
     right = classifier.predict(values[test]) == classes[test]
     return float(np.mean([right[classes[test] == each].mean() for each in (0, 1)])) - 0.5

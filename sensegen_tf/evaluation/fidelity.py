@@ -39,6 +39,20 @@ def usual_band(rate, length):
     return float(frequencies[0]), float(frequencies[-1])
 
 
+def usual_range(values):
+    """Where values are drawn: all but the outermost 0.05 % at either end, and a tenth of that width around them.
+
+    Args:
+      values: any shape.
+
+    Returns:
+      Lowest and highest value.
+    """
+    low, high = np.quantile(values, [0.0005, 0.9995])
+    margin = 0.1 * (high - low)
+    return low - margin, high + margin
+
+
 def _decibels(real, synthetic, rate):
     """Frequencies [F], and the difference of the amplitude spectra [F, C] in dB."""
     frequencies, real_density = amplitude_spectrum(real, rate)

@@ -8,17 +8,12 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from sensegen_tf.evaluation import fidelity
+from sensegen_tf.evaluation.metrics import HIGHER, PAIRS
 
-COLORS = {"training": "#1f4e79", "heldout": "#5b9e6f", "synthetic": "#d1600a"}
-NAMES = {"training": "real, trained on", "heldout": "real, held out", "synthetic": "synthetic"}
+_COLORS = {"training": "#1f4e79", "heldout": "#5b9e6f", "synthetic": "#d1600a"}
+_NAMES = {"training": "real, trained on", "heldout": "real, held out", "synthetic": "synthetic"}
 _TRACES = 4
 _EMBEDDED = 400
-_PAIRS = {
-    "trtr": "trained on real, tested on held-out",
-    "tstr": "trained on synthetic, tested on held-out",
-    "trts": "trained on real, tested on synthetic",
-    "augmented": "trained on both, tested on held-out",
-}
 
 
 def _groups(evaluation):
@@ -26,14 +21,13 @@ def _groups(evaluation):
     return {kind: part for kind, part in parts.items() if part is not None}
 
 
-def _finish(figure, height, **layout):
+def _finish(figure, height):
     figure.update_layout(
         template="plotly_white",
         height=height,
         margin={"l": 50, "r": 15, "t": 35, "b": 45},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
         font={"size": 12},
-        **layout,
     )
     return figure
 
@@ -51,8 +45,7 @@ def traces(evaluation, kind):
     part, real = _groups(evaluation)[kind], evaluation.real
     chosen = np.linspace(0, part.count - 1, _TRACES).astype(int)
     times = np.arange(part.values.shape[1]) / part.rate
-    low, high = np.quantile(real.values, [0.0005, 0.9995])
-    margin = 0.1 * (high - low)
+    limits = fidelity.usual_range(real.values)
     figure = make_subplots(_TRACES, 1, shared_xaxes=True, vertical_spacing=0.03)
     for row, number in enumerate(chosen, 1):
         for column, channel in enumerate(part.channels):
@@ -66,51 +59,50 @@ def traces(evaluation, kind):
                 row=row,
                 col=1,
             )
-        figure.update_yaxes(range=[low - margin, high + margin], row=row, col=1)
+        figure.update_yaxes(range=limits, row=row, col=1)
     figure.update_xaxes(title="time [s]" if part.rate != 1 else "sample", row=_TRACES, col=1)
     return _finish(figure, 560)
 
 
-def _per_channel(evaluation, draw, xtitle, **axes):
-    """A row a channel; `draw(values, column)` gives the x and y of one line."""
+def _per_channel(evaluation, draw, xtitle, scale="linear"):
+    """A row a channel; `draw(values [N, T, 1], column)` gives the x and y of one line."""
     channels = evaluation.real.channels
     figure = make_subplots(len(channels), 1, vertical_spacing=0.08 if len(channels) < 5 else 0.03)
     for kind, part in _groups(evaluation).items():
-        for row, channel in enumerate(channels, 1):
-            x, y = draw(part.values[..., row - 1 : row])
+        for column, channel in enumerate(channels):
+            x, y = draw(part.values[..., column : column + 1], column)
             figure.add_scatter(
                 x=x,
                 y=y,
-                name=NAMES[kind],
+                name=_NAMES[kind],
                 legendgroup=kind,
-                showlegend=row == 1,
-                line={"color": COLORS[kind], "width": 1.5},
-                row=row,
+                showlegend=column == 0,
+                line={"color": _COLORS[kind], "width": 1.5},
+                row=column + 1,
                 col=1,
             )
-            figure.update_yaxes(title=channel, row=row, col=1)
+            figure.update_yaxes(title=channel, row=column + 1, col=1)
     figure.update_xaxes(title=xtitle, row=len(channels), col=1)
-    if "xtype" in axes:
-        figure.update_xaxes(type=axes["xtype"])
-        figure.update_yaxes(type=axes["xtype"])
+    figure.update_xaxes(type=scale)
+    figure.update_yaxes(type=scale)
     return _finish(figure, 130 + 170 * len(channels))
 
 
 def spectra(evaluation):
     """Amplitude spectral density of each channel."""
 
-    def draw(values):
+    def draw(values, _):
         frequencies, density = fidelity.amplitude_spectrum(values, evaluation.real.rate)
         return frequencies[1:], density[1:, 0]
 
-    return _per_channel(evaluation, draw, _hertz(evaluation), xtype="log")
+    return _per_channel(evaluation, draw, _hertz(evaluation), "log")
 
 
 def autocorrelations(evaluation):
     """Autocorrelation of each channel up to half a window."""
     rate = evaluation.real.rate
 
-    def draw(values):
+    def draw(values, _):
         correlation = fidelity.autocorrelation(values)[:, 0]
         return np.arange(len(correlation)) / rate, correlation
 
@@ -119,44 +111,41 @@ def autocorrelations(evaluation):
 
 def marginals(evaluation):
     """Distribution of the values of each channel."""
-    limits = {}
-    for column in range(len(evaluation.real.channels)):
-        low, high = np.quantile(evaluation.real.values[..., column], [0.0005, 0.9995])
-        limits[column] = np.linspace(low - 0.1 * (high - low), high + 0.1 * (high - low), 100)
-    columns = iter(np.tile(np.arange(len(limits)), len(_groups(evaluation))))
 
-    def draw(values):
-        bins = limits[int(next(columns))]
+    def draw(values, column):
+        bins = np.linspace(*fidelity.usual_range(evaluation.real.values[..., column]), 100)
         counts, _ = np.histogram(np.clip(values, bins[0], bins[-1]), bins, density=True)
         return (bins[1:] + bins[:-1]) / 2, counts
 
     return _per_channel(evaluation, draw, "value")
 
 
-def embedding(evaluation, method):
-    """Windows as points of a plane: principal components, or t-SNE of the first thirty of them.
-
-    Args:
-      evaluation: an `Evaluation`.
-      method: "PCA" or "t-SNE".
-    """
+def embeddings(evaluation):
+    """Windows as points of a plane, by principal components and by t-SNE of the first thirty: title -> figure."""
     groups = {kind: part.spread(_EMBEDDED) for kind, part in _groups(evaluation).items()}
     values = np.concatenate([part.values for part in groups.values()]).astype(np.float64)
     values = (values - values.mean((0, 1))) / values.std((0, 1))
     flat = values.reshape(len(values), -1)
     components = min(30, *flat.shape)
-    points = PCA(components, random_state=evaluation.settings.seed, svd_solver="full").fit_transform(flat)
-    if method == "t-SNE":
-        points = TSNE(2, init=points[:, :2] / points[:, 0].std() * 1e-4, random_state=0).fit_transform(points)
+    components = PCA(components, svd_solver="full").fit_transform(flat)
+    start = components[:, :2] / components[:, 0].std() * 1e-4
+    neighbours = TSNE(2, init=start, random_state=evaluation.settings.seed).fit_transform(components)
     kinds = np.repeat(list(groups), [part.count for part in groups.values()])
+    return {
+        "All windows as points: principal components": _points(components, kinds),
+        "All windows as points: t-SNE": _points(neighbours, kinds),
+    }
+
+
+def _points(points, kinds):
     figure = go.Figure()
-    for kind in groups:
+    for kind in dict.fromkeys(kinds):
         figure.add_scatter(
             x=points[kinds == kind, 0],
             y=points[kinds == kind, 1],
             mode="markers",
-            name=NAMES[kind],
-            marker={"color": COLORS[kind], "size": 5, "opacity": 0.6},
+            name=_NAMES[kind],
+            marker={"color": _COLORS[kind], "size": 5, "opacity": 0.6},
         )
     return _finish(figure, 430)
 
@@ -183,10 +172,9 @@ def floors(evaluation):
 
 def _relative(score):
     """Value over the end of the floor's interval: more is worse; at least 0.03, so that a log scale holds it."""
-    if score.definition.better == "lower":
-        ratio = score.value / max(score.floor_high, 1e-3)
-    else:
-        ratio = score.floor_low / max(score.value, 1e-3)
+    ratio = score.value / max(score.edge, 1e-3)
+    if score.definition.better == HIGHER:
+        ratio = score.edge / max(score.value, 1e-3)
     return float(np.clip(ratio, 0.03, 30))
 
 
@@ -198,8 +186,8 @@ def confusions(evaluation, classifier):
     """Confusion matrices, in shares of the true label."""
     counts = evaluation.confusions[classifier]
     names = sorted(set(evaluation.real.labels))
-    figure = make_subplots(2, 2, subplot_titles=list(_PAIRS.values()), vertical_spacing=0.2, horizontal_spacing=0.12)
-    for index, pair in enumerate(_PAIRS):
+    figure = make_subplots(2, 2, subplot_titles=list(PAIRS.values()), vertical_spacing=0.2, horizontal_spacing=0.12)
+    for index, pair in enumerate(PAIRS):
         shares = counts[pair] / np.maximum(counts[pair].sum(1, keepdims=True), 1)
         figure.add_heatmap(
             z=shares[::-1],
@@ -233,8 +221,8 @@ def _distributions(evaluation, values, title):
         figure.add_scatter(
             x=(bins[1:] + bins[:-1]) / 2,
             y=shares,
-            name=NAMES[kind],
-            line={"color": COLORS[kind], "shape": "hvh"},
+            name=_NAMES[kind],
+            line={"color": _COLORS[kind], "shape": "hvh"},
         )
     figure.update_xaxes(title=title)
     figure.update_yaxes(title="share of windows")
@@ -255,14 +243,14 @@ def _beats(evaluation):
         figure.add_scatter(
             y=np.concatenate([mean + std, (mean - std)[::-1]]),
             fill="toself",
-            fillcolor=COLORS[kind],
+            fillcolor=_COLORS[kind],
             opacity=0.12,
             legendgroup=kind,
             showlegend=False,
             mode="lines",
             **band,
         )
-        figure.add_scatter(x=heart.times, y=mean, name=NAMES[kind], legendgroup=kind, line={"color": COLORS[kind]})
+        figure.add_scatter(x=heart.times, y=mean, name=_NAMES[kind], legendgroup=kind, line={"color": _COLORS[kind]})
     figure.update_xaxes(title="time from the R peak [s]")
     figure.update_yaxes(title="[mV]")
     return _finish(figure, 360)
@@ -296,8 +284,7 @@ def all_figures(evaluation):
         "Amplitude spectra": spectra(evaluation),
         "Autocorrelation": autocorrelations(evaluation),
         "Distribution of values": marginals(evaluation),
-        "All windows as points: principal components": embedding(evaluation, "PCA"),
-        "All windows as points: t-SNE": embedding(evaluation, "t-SNE"),
+        **embeddings(evaluation),
     }
     for classifier in evaluation.confusions:
         figures[f"Confusion matrices ({classifier})"] = confusions(evaluation, classifier)

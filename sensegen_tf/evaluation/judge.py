@@ -7,7 +7,7 @@ import numpy as np
 from sensegen_tf.evaluation import fidelity, physiology, privacy, published, utility
 from sensegen_tf.evaluation.critic import WindowClassifier, told_apart
 from sensegen_tf.evaluation.draws import confidence, draw, people_are_known, pool, prediction
-from sensegen_tf.evaluation.metrics import METRICS, Score, score
+from sensegen_tf.evaluation.metrics import METRICS, PAIRS, Score, score
 from sensegen_tf.evaluation.samples import Samples, check_comparable
 
 _LOWEST_RATE = {"motion": 10, "heart": 50}
@@ -133,18 +133,17 @@ class Judge:
 
     def evaluate(self):
         """Measures everything; returns an `Evaluation`."""
-        measured = self._measure_physiology()
+        settings, measured = self._settings, self._measure_physiology()
+        critics, statistics = self._critics(), self._statistics(measured)
         scores = []
         for against in self._against:
-            scores += self._repeated(against, self._settings.critics, self._settings.critic_windows, self._critics())
-            scores += self._repeated(
-                against, self._settings.published, self._settings.critic_windows, self._published()
-            )
-            scores += self._repeated(against, self._settings.repeats, self._settings.drawn, self._statistics(measured))
-        if not all(self._settings.published):
+            scores += self._repeated(against, settings.critics, settings.critic_windows, critics)
+            scores += self._repeated(against, settings.published, settings.critic_windows, self._publish)
+            scores += self._repeated(against, settings.repeats, settings.drawn, statistics)
+        if not all(settings.published):
             self._missing["published"] = "left out by --quick"
-        confusions = self._measure_utility(scores)
-        scores += self._measure_privacy()
+        utility_scores, confusions = self._measure_utility()
+        scores += utility_scores + self._measure_privacy()
         order = list(METRICS)
         scores.sort(key=lambda each: (order.index(each.metric), each.against != "training"))
         return Evaluation(
@@ -159,6 +158,10 @@ class Judge:
             self._notes(),
             self._settings,
         )
+
+    def _seed(self, number):
+        """The seed of one of many repeats; below 2^31, as all that take it need."""
+        return (self._settings.seed * 1000 + number) % 2**31
 
     def _notes(self):
         if people_are_known(*filter(None, (self._real, self._heldout))):
@@ -193,28 +196,23 @@ class Judge:
 
         def measure(real, synthetic, number):
             values = self._pool.values[real], self._pool.values[synthetic]
-            return {"critic": told_apart(classifier, *values, self._settings.seed * 1000 + number)}
+            return {"critic": told_apart(classifier, *values, self._seed(number))}
 
         return measure
 
-    def _published(self):
-        def measure(real, synthetic, number):
-            values = self._pool.values[real], self._pool.values[synthetic]
-            seed = self._settings.seed * 1000 + number
-            self._progress("published scores")
-            return {
-                "discriminative": published.discriminative_score(*values, seed),
-                "predictive": published.predictive_score(*values, seed),
-            }
-
-        return measure
+    def _publish(self, real, synthetic, number):
+        values = self._pool.values[real], self._pool.values[synthetic]
+        seed = self._seed(number)
+        self._progress("published scores")
+        return {
+            "discriminative": published.discriminative_score(*values, seed),
+            "predictive": published.predictive_score(*values, seed),
+        }
 
     def _statistics(self, measured):
-        labels = None
-        if self._real.labels is not None and self._synthetic.labels is not None:
-            parts = [self._real, self._heldout, self._synthetic]
-            if all(part is None or part.labels is not None for part in parts):
-                labels = np.concatenate([part.labels for part in parts if part is not None])
+        # In the order of the pool.
+        parts = [part.labels for part in (self._real, self._heldout, self._synthetic) if part is not None]
+        labels = None if any(part is None for part in parts) else np.concatenate(parts)
 
         def measure(real, synthetic, number):
             del number
@@ -268,24 +266,35 @@ class Judge:
             return f"{self._real.name} has one label alone"
         return None
 
-    def _measure_utility(self, scores):
-        """Confusion matrices, summed over the repeats; their scores are added to `scores`."""
+    def _measure_utility(self):
+        """Scores, and classifier -> confusion matrices, summed over the repeats."""
         reason = self._utility_missing()
         if reason:
             self._missing["useful"] = reason
-            return {}
+            return [], {}
         names = sorted(set(self._real.labels))
         labelled = {
             kind: (part.values, np.searchsorted(names, part.labels))
             for kind, part in (("real", self._real), ("synthetic", self._synthetic), ("heldout", self._heldout))
         }
-        confusions = {"trees": self._classify("trees", utility.trees, self._settings.classifiers, labelled, scores)}
+        classifiers = {"trees": (utility.trees, self._settings.classifiers)}
         if self._settings.networks:
             network = utility.Network(*self._pool.values.shape[1:], len(names))
-            confusions["network"] = self._classify("network", network, self._settings.networks, labelled, scores)
-        return confusions
+            classifiers["network"] = network, self._settings.networks
+        scores, confusions = [], {}
+        for name, (classify, repeats) in classifiers.items():
+            found = self._classify(name, classify, repeats, labelled)
+            scores += self._utility_scores(name, found)
+            confusions[name] = {pair: sum(each[pair] for each in found) for pair in found[0]}
+        return scores, confusions
 
-    def _classify(self, name, classify, repeats, labelled, scores):
+    def _utility_scores(self, name, found):
+        accuracies = {pair: [utility.balanced_accuracy(each[pair]) for each in found] for pair in found[0]}
+        floors = {"tstr": prediction(accuracies["half"])}
+        return [score(f"{pair}_{name}", "heldout", confidence(accuracies[pair]), floors.get(pair)) for pair in PAIRS]
+
+    def _classify(self, name, classify, repeats, labelled):
+        """What `utility.compare` finds, in so many repeats."""
         rng = np.random.default_rng([self._settings.seed, 8])
         people = self._pool.people[self._pool.rows("training")]
         size = min(self._settings.critic_windows, *(len(labelled[kind][1]) for kind in ("real", "synthetic")))
@@ -300,16 +309,8 @@ class Judge:
                 return labelled[kind][0][chosen], labelled[kind][1][chosen]
 
             sets = [part(kind, np.arange(len(labelled[kind][1]))) for kind in ("real", "synthetic", "heldout")]
-            found.append(
-                utility.compare(
-                    classify, *sets, part("real", half), self._real.rate, self._settings.seed * 1000 + number
-                )
-            )
-        accuracies = {pair: [utility.balanced_accuracy(each[pair]) for each in found] for pair in found[0]}
-        for pair in ("tstr", "trtr", "trts", "augmented"):
-            floor = prediction(accuracies["half"]) if pair == "tstr" else None
-            scores.append(score(f"{pair}_{name}", "heldout", confidence(accuracies[pair]), floor))
-        return {pair: sum(each[pair] for each in found) for pair in found[0]}
+            found.append(utility.compare(classify, *sets, part("real", half), self._real.rate, self._seed(number)))
+        return found
 
     def _measure_privacy(self):
         if self._heldout is None:

@@ -10,6 +10,13 @@ QUESTIONS = {
     "private": "Do they keep people's recordings to themselves?",
     "physiology": "Is the physiology right?",
 }
+# What a classifier is trained on and tested on.
+PAIRS = {
+    "trtr": "trained on real, tested on held-out",
+    "tstr": "trained on synthetic, tested on held-out",
+    "trts": "trained on real, tested on synthetic",
+    "augmented": "trained on both, tested on held-out",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,24 +163,24 @@ METRICS = {
         highest=1.0,
     ),
     "tstr_trees": _useful(
-        "trained on synthetic, tested on held-out (trees)",
+        f"{PAIRS['tstr']} (trees)",
         "Balanced accuracy on held-out people of extremely randomised trees that saw synthetic windows alone.",
         "do not teach a classifier what real windows teach it",
         "Condition the model on the labels, and check that the labels of the samples are the right ones.",
     ),
     "tstr_network": _useful(
-        "trained on synthetic, tested on held-out (network)",
+        f"{PAIRS['tstr']} (network)",
         "The same with a convolutional and recurrent network.",
         "do not teach a network what real windows teach it",
         "Condition the model on the labels, and check that the labels of the samples are the right ones.",
     ),
     **{
-        f"{name}_{classifier}": _useful(f"{title} ({classifier})", meaning)
+        f"{pair}_{classifier}": _useful(f"{PAIRS[pair]} ({classifier})", meaning)
         for classifier in ("trees", "network")
-        for name, title, meaning in (
-            ("trtr", "trained on real, tested on held-out", "What real windows teach: the aim of the rows above."),
-            ("trts", "trained on real, tested on synthetic", "Whether a classifier of real windows knows the samples."),
-            ("augmented", "trained on both, tested on held-out", "Whether adding the samples to real windows helps."),
+        for pair, meaning in (
+            ("trtr", "What real windows teach: the aim of the rows above."),
+            ("trts", "Whether a classifier of real windows knows the samples."),
+            ("augmented", "Whether adding the samples to real windows helps."),
         )
     },
     "nearer_to_training": _private(
@@ -293,6 +300,11 @@ class Score:
         return METRICS[self.metric]
 
     @property
+    def edge(self):
+        """The end of the floor's interval beyond which a value fails."""
+        return self.floor_high if self.definition.better == LOWER else self.floor_low
+
+    @property
     def passed(self):
         """Whether some of the interval lies where other real people would; None where nothing can be said.
 
@@ -303,18 +315,17 @@ class Score:
             return None
         metric = self.definition
         if metric.better == LOWER:
-            inside, worse = self.low <= self.floor_high, self.value > self.floor
-            blind = self.floor_high >= metric.highest
+            inside, worse = self.low <= self.edge, self.value > self.floor
+            blind = self.edge >= metric.highest
         else:
-            inside, worse = self.high >= self.floor_low, self.value < self.floor
-            blind = self.floor_low <= metric.lowest
+            inside, worse = self.high >= self.edge, self.value < self.floor
+            blind = self.edge <= metric.lowest
         return None if blind and worse else inside
 
     @property
     def excess(self):
         """How far a failing value lies beyond the floor's interval, in half widths of that interval."""
-        edge = self.floor_high if self.definition.better == LOWER else self.floor_low
-        return abs(self.value - edge) / max(self.floor_high - self.floor_low, 1e-3) * 2
+        return abs(self.value - self.edge) / max(self.floor_high - self.floor_low, 1e-3) * 2
 
     def describe(self):
         """What JSON shall hold of it."""

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sensegen_tf.evaluation.fidelity import amplitude_spectrum
+from sensegen_tf.evaluation.fidelity import amplitude_spectrum, usual_range
 from sensegen_tf.files import whole_file
 
 _REAL, _SYNTHETIC = "#1f4e79", "#d1600a"
@@ -33,7 +33,7 @@ def compare(real, synthetic, rate, channels, units, title):
     for index, unit in enumerate(groups):
         columns = [column for column, name in enumerate(units) if name == unit]
         names = [channels[column] for column in columns]
-        limits = _limits(real[..., columns])
+        limits = usual_range(real[..., columns])
         for block, values, what in (
             (blocks[2 * index], real, "Real recordings"),
             (blocks[2 * index + 1], synthetic, "Synthetic"),
@@ -42,12 +42,6 @@ def compare(real, synthetic, rate, channels, units, title):
     _spectra(blocks[-2], real, synthetic, rate, channels, units)
     _histograms(blocks[-1], real, synthetic, channels, units)
     return figure
-
-
-def _limits(values):
-    low, high = np.quantile(values, [0.0005, 0.9995])
-    margin = 0.1 * (high - low)
-    return low - margin, high + margin
 
 
 def _traces(block, values, times, limits, names, unit, what):
@@ -83,7 +77,7 @@ def _histograms(block, real, synthetic, channels, units):
     axes = block.subplots(1, len(channels), squeeze=False)[0]
     block.suptitle("Distribution of values", fontsize=11, fontweight="bold", x=0.01, ha="left")
     for column, axis in enumerate(axes):
-        bins = np.linspace(*_limits(real[..., column]), 80)
+        bins = np.linspace(*usual_range(real[..., column]), 80)
         for values, color, label in ((real, _REAL, "real"), (synthetic, _SYNTHETIC, "synthetic")):
             flat = np.clip(values[..., column].ravel(), bins[0], bins[-1])
             axis.hist(flat, bins, density=True, histtype="step", color=color, label=label, linewidth=1.4)

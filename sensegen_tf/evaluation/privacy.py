@@ -51,9 +51,9 @@ def auc(members, others):
     Args:
       members, others: float [N], [M].
     """
-    others = np.sort(others)
-    below, not_above = (np.searchsorted(others, members, side=side) for side in ("left", "right"))
-    return float((below + not_above).mean() / (2 * len(others)))
+    # In float64, since ranks of float32 would be summed in float32.
+    members, others = np.asarray(members, np.float64), np.asarray(others, np.float64)
+    return float(scipy.stats.mannwhitneyu(members, others).statistic / (len(members) * len(others)))
 
 
 def true_positive_rate(members, others, false_positive_rate=0.01):
@@ -109,7 +109,6 @@ def _repeated(measures, training, heldout, people, rng):
         measures(_draw_people(training, people, rng), _draw_people(heldout, people, rng)) for _ in range(_BOOTSTRAP)
     ]
     dealt = [measures(*_deal_people(training, heldout, people, rng)) for _ in range(_BOOTSTRAP)]
-
     return (
         {name: (value, *_spread([each[name] for each in drawn])[1:]) for name, value in values.items()},
         {name: _spread([each[name] for each in dealt]) for name in values},
@@ -158,15 +157,13 @@ class Neighbours:
         self._training, self._heldout, self._synthetic = np.split(np.arange(len(chosen)), bounds[:-1])
         # To real windows alone: rows are numbered training, held-out, synthetic.
         self._distances = distances(values, values[: bounds[1]], shifts(values.shape[1], shift_step))
-        self._usual = self._to_others(np.arange(bounds[1]))
+        real_people = self._people[: bounds[1]]
+        # Of each real window, to the nearest of another person.
+        apart = real_people[:, None] != real_people
+        self._usual = np.where(apart, self._distances[: bounds[1]], np.inf).min(1)
 
     def _some(self, rows, count):
         return np.sort(self._rng.choice(rows, min(count, len(rows)), replace=False))
-
-    def _to_others(self, rows):
-        """Distance of each of these real windows to the nearest of another person among them: [rows]."""
-        apart = self._people[rows][:, None] != self._people[rows][None]
-        return np.where(apart, self._distances[np.ix_(rows, rows)], np.inf).min(1)
 
     def _membership(self, training, heldout):
         members, others = (

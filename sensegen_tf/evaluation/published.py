@@ -90,11 +90,10 @@ def discriminative_score(real, synthetic, seed):
     network = _Gru(real.shape[-1], max(real.shape[-1] // 2, 1), False, seed)
 
     def loss(real_batch, synthetic_batch):
-        logits = network(tf.concat([real_batch, synthetic_batch], 0))
-        labels = tf.repeat([1.0, 0.0], [tf.shape(real_batch)[0], tf.shape(synthetic_batch)[0]])
-        each = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
-        half = tf.shape(real_batch)[0]
-        return tf.reduce_mean(each[:half]) + tf.reduce_mean(each[half:])
+        real_logits, synthetic_logits = tf.split(network(tf.concat([real_batch, synthetic_batch], 0)), 2)
+        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits
+        on_real = tf.reduce_mean(cross_entropy(tf.ones_like(real_logits), real_logits))
+        return on_real + tf.reduce_mean(cross_entropy(tf.zeros_like(synthetic_logits), synthetic_logits))
 
     _train(loss, network.variables, [real_training, synthetic_training], _DISCRIMINATIVE_STEPS, seed)
     right = np.concatenate([network(real_test) > 0, network(synthetic_test) <= 0])

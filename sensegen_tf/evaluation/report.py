@@ -66,10 +66,14 @@ def summary(evaluation):
     for score in evaluation.scores:
         interval = f"{score.low:.3g} to {score.high:.3g}"
         real_people = "" if score.floor is None else f"{score.floor_low:.3g} to {score.floor_high:.3g}"
-        mark = {True: "ok", False: "WORSE", None: "" if score.floor is None else "?"}[score.passed]
-        title = _title(score)
+        title, mark = _title(score), _mark(score, "ok", "WORSE")
         lines.append(f"{title:<52} {score.against:<9} {score.value:>8.3g}  {interval:<18} {real_people:<18} {mark}")
     return "\n".join(lines)
+
+
+def _mark(score, good, bad):
+    """How a score came out: "?" where its floor decides nothing, nothing where it has none."""
+    return {True: good, False: bad, None: "" if score.floor is None else "?"}[score.passed]
 
 
 def _title(score):
@@ -165,7 +169,7 @@ def _table(evaluation, question):
         return ""
     rows = []
     for score in scores:
-        mark = {True: "✓", False: "✗", None: "" if score.floor is None else "?"}[score.passed]
+        mark = _mark(score, "✓", "✗")
         grade = {True: "pass", False: "fail", None: ""}[score.passed]
         floor = "" if score.floor is None else f"{score.floor:.3g}"
         floor_interval = "" if score.floor is None else f"{score.floor_low:.3g} to {score.floor_high:.3g}"

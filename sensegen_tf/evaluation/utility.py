@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import scipy.signal
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.metrics import confusion_matrix
 
 from sensegen_tf.evaluation.critic import WindowClassifier
 
@@ -45,8 +47,6 @@ def _band_powers(values, rate):
 
 def trees(training_values, training_classes, test_values, rate, seed):
     """Predictions of extremely randomised trees (scikit-learn) on `features`: int [M]."""
-    from sklearn.ensemble import ExtraTreesClassifier
-
     forest = ExtraTreesClassifier(200, min_samples_leaf=2, class_weight="balanced", n_jobs=-1, random_state=seed)
     return forest.fit(features(training_values, rate), training_classes).predict(features(test_values, rate))
 
@@ -79,7 +79,7 @@ class Network:
 
 def confusion(true, predicted, classes):
     """Counts [classes, classes]: rows are the true class."""
-    return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    return confusion_matrix(true, predicted, labels=range(classes))
 
 
 def balanced_accuracy(counts):

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from sensegen_tf.evaluation.metrics import QUESTIONS
+from sensegen_tf.evaluation.metrics import LOWER, QUESTIONS
 
 _MOST_NAMED = 3
 _A_HINT = "nearer_to_training"
@@ -83,11 +83,10 @@ _NOT_GOOD = {
 def _sentence(score):
     """What is wrong, with its numbers."""
     unit = f" {score.definition.unit}" if score.definition.unit else ""
-    limit = score.floor_high if score.definition.better == "lower" else score.floor_low
-    bound = "at most" if score.definition.better == "lower" else "at least"
+    bound = "at most" if score.definition.better == LOWER else "at least"
     return (
         f"The samples {score.definition.failing} ({score.definition.title}: {score.value:.3g}{unit}; "
-        f"real people: {bound} {limit:.3g}{unit})."
+        f"real people: {bound} {score.edge:.3g}{unit})."
     )
 
 

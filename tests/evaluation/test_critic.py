@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sensegen_tf.evaluation.critic import WindowClassifier, thirds, told_apart
+from sensegen_tf.evaluation.critic import WindowClassifier, contiguous_parts, told_apart
 
 
 def windows(seed, count=400):
@@ -31,7 +31,7 @@ def test_the_same_seed_gives_the_same_score_whatever_was_fitted_before(classifie
 
 
 def test_parts_are_contiguous_disjoint_and_of_the_right_size():
-    training, validation, test = thirds(1000, np.random.default_rng(0))
+    training, validation, test = contiguous_parts(1000, np.random.default_rng(0))
     assert (training.astype(int) + validation + test == 1).all()
     assert [part.sum() for part in (training, validation, test)] == [600, 200, 200]
     assert np.abs(np.diff(test.astype(int))).sum() <= 2 * 4

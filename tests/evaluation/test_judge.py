@@ -138,9 +138,8 @@ def test_amplitudes_off_by_ten_percent(factor, hapt):
 
 @pytest.mark.parametrize("factor", [0.9, 1.1])
 def test_the_sampling_rate_off_by_ten_percent(factor, hapt):
-    """Windows of another length are drawn out or pressed into the length of a window."""
+    """90 % of a window drawn out, or 110 % (with what follows it) pressed, into the length of a window."""
     real, _ = hapt
-    # A window's first 90 % only, so that both directions have as much recording behind them.
     length = real.values.shape[1]
     if factor > 1:
         pairs = np.concatenate([real.values[:-1], real.values[1:]], 1)
@@ -161,6 +160,13 @@ def test_the_critic_catches_what_single_numbers_miss(hapt):
     """Windows with amplitudes off by 10 %: told apart, though two groups of people hardly are."""
     real, _ = hapt
     assert_caught(judge(real, 1.1 * real.values, CRITICS).find("critic"), 1.1)
+
+
+def test_every_seed_that_training_takes_can_be_judged_with(watch):
+    real, heldout = watch
+    settings = dataclasses.replace(UTILITY, seed=2**31 - 1, critics=(2, 2), epochs=1, classifiers=1, networks=1)
+    found = Judge(real, real.spread(500), heldout, settings).evaluate()
+    assert found.find("critic") and found.find("tstr_network", "heldout")
 
 
 def groups_of_people(samples, sizes, seed):
