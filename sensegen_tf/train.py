@@ -40,6 +40,12 @@ flags.DEFINE_float("generator_learning_rate", 1e-3, "learning rate of Adam", low
 flags.DEFINE_float("discriminator_learning_rate", 1e-3, "learning rate of Adam", lower_bound=1e-12)
 flags.DEFINE_enum("learning_rate_decay", "none", ["none", "cosine"], "of both learning rates, over the whole run")
 flags.DEFINE_float("gradient_clip_norm", 1.0, "largest global norm of a gradient", lower_bound=1e-12)
+flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "bfloat16"],
+    "of the matrix products of the training; state, mixture and optimiser stay float32, and so does the exported model",
+)
 flags.DEFINE_bool("balance_labels", False, "give every label the same share of the minibatches")
 flags.DEFINE_integer("evaluation_windows", 512, "most held-out windows measured an outer iteration", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bound=2**31 - 1)
@@ -84,8 +90,11 @@ def _build_models(channels):
     from sensegen_tf.models.generator import Generator
 
     row = ZOO[FLAGS.model]
-    generator = Generator(row.generator, channels, FLAGS.seed)
-    discriminator = Discriminator(row.discriminator, channels, FLAGS.seed)
+    how = {"seed": FLAGS.seed, "xla": True, "precision": FLAGS.precision}
+    generator, discriminator = (
+        Generator(row.generator, channels, **how),
+        Discriminator(row.discriminator, channels, **how),
+    )
     generator.build()
     discriminator.build()
     return generator, discriminator

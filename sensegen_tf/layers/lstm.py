@@ -7,121 +7,175 @@ kernel R [U, 4U] and bias b [4U], gates in Keras's order i, f, g, o:
     i, f, o = sigmoid(z_i, z_f, z_o)         g = tanh(z_g)
     c_t = f c_{t-1} + i g                    h_t = o tanh(c_t)
 
-Over a whole series the products x_t W + b do not depend on the state, so they are one matrix product before the
-time loop. The gradient is written by hand for the same reason: with dh_t and dc_t the sums of what reaches h_t and c_t,
+The sigmoid is taken as (1 + tanh(z / 2)) / 2, so that all gates are one tanh. Over a whole series the products
+x_t W + b do not depend on the state, so they are one matrix product before the time loop. The gradient is written by
+hand for the same reason: with dh_t and dc_t the sums of what reaches h_t and c_t,
 
     dc_t += dh_t o (1 - tanh(c_t)^2)
     dz_i = dc_t g i (1 - i)                  dz_f = dc_t c_{t-1} f (1 - f)
     dz_g = dc_t i (1 - g^2)                  dz_o = dh_t tanh(c_t) o (1 - o)
     dh_{t-1} = dz_t R^T                      dc_{t-1} = dc_t f
 
-only dz_t R^T stays in the backward loop; dR = sum_t h_{t-1}^T dz_t is one product after it, and dW, db and dx follow
-from dz through the ordinary gradient of the input product.
+The factors of dc_t and dh_t are known on the way forward, while their parts are at hand, and are kept instead of the
+gates. Only dz_t R^T stays in the backward loop; dR = sum_t h_{t-1}^T dz_t is one product after it, and dW, db and dx
+follow from dz through the ordinary gradient of the input product. Where a mask leaves a step out, h and c pass it
+unchanged: its factors are 0, f is 1, and dh_{t-1} takes dh_t.
 """
 
 import keras
 import tensorflow as tf
 
 
-def _gates(z, c):
-    """Gate activations (i, f, g, o) and the new state (h, c) from pre-activations `z` [B, 4U] and cell `c` [B, U]."""
-    z_i, z_f, z_g, z_o = tf.split(z, 4, axis=-1)
-    i, f, g, o = tf.sigmoid(z_i), tf.sigmoid(z_f), tf.tanh(z_g), tf.sigmoid(z_o)
+def _cell(z, c):
+    """From pre-activations `z` [B, 4U] and cell `c` [B, U]: gates [B, 4U], new cell, its tanh and output [B, U]."""
+    half, one, zero = (tf.fill([c.shape[-1]], tf.constant(value, z.dtype)) for value in (0.5, 1.0, 0.0))
+    scale, offset = tf.concat([half, half, one, half], 0), tf.concat([half, half, zero, half], 0)
+    gates = tf.tanh(z * scale) * scale + offset
+    i, f, g, o = tf.split(gates, 4, axis=-1)
     c = f * c + i * g
-    return (i, f, g, o), o * tf.tanh(c), c
+    tanh_c = tf.tanh(c)
+    return gates, c, tanh_c, o * tanh_c
 
 
-@tf.custom_gradient
-def _scan(z, recurrent_kernel, h0, c0):
-    """Runs the cell over time.
+def _factors(gates, c_before, tanh_c):
+    """What dz [B, 4U], dc within a step and dc to the step before are multiples of; see the module."""
+    i, f, g, o = tf.split(gates, 4, axis=-1)
+    to_z = tf.concat([g * i * (1.0 - i), c_before * f * (1.0 - f), i * (1.0 - g * g), tanh_c * o * (1.0 - o)], -1)
+    return to_z, o * (1.0 - tanh_c * tanh_c), f
+
+
+def _forward(z, recurrent_kernel, h0, c0, mask):
+    """The loop over time.
 
     Args:
       z: input products [T, B, 4U]; recurrent_kernel: [U, 4U]; h0, c0: [B, U].
+      mask: 1 and 0 [T, B, 1] for steps that count and steps that are left out; or None where all count.
 
     Returns:
-      Hidden states [T, B, U], and the last cell [B, U].
+      h_t [T, B, U], the last cell [B, U], and for the gradient h_{t-1} [T, B, U] and the three `_factors`.
     """
-    steps, units = tf.shape(z)[0], h0.shape[-1]
+    steps = tf.shape(z)[0]
 
-    def array():
-        return tf.TensorArray(z.dtype, size=steps, element_shape=[h0.shape[0], None])
+    def array(width):
+        return tf.TensorArray(z.dtype, size=steps, element_shape=[h0.shape[0], width])
 
-    def forward(t, h, c, gates_array, h_array, c_array):
-        gates, h, c = _gates(z[t] + tf.matmul(h, recurrent_kernel), c)
-        return (t + 1, h, c, gates_array.write(t, tf.concat(gates, -1)), h_array.write(t, h), c_array.write(t, c))
+    def body(t, h_before, c_before, arrays):
+        gates, c, tanh_c, h = _cell(z[t] + tf.matmul(h_before, recurrent_kernel), c_before)
+        to_z, to_c, keep = _factors(gates, c_before, tanh_c)
+        if mask is not None:
+            m = mask[t]
+            h, c, keep = m * h + (1.0 - m) * h_before, m * c + (1.0 - m) * c_before, m * keep + 1.0 - m
+            to_z, to_c = m * to_z, m * to_c
+        values = (h, h_before, to_z, to_c, keep)
+        return t + 1, h, c, tuple(each.write(t, value) for each, value in zip(arrays, values, strict=True))
 
-    _, _, c_last, gates_array, h_array, c_array = tf.while_loop(
-        lambda t, *_: t < steps,
-        forward,
-        (0, h0, c0, array(), array(), array()),
-        maximum_iterations=steps,
-    )
-    gates_all, h_all, c_all = gates_array.stack(), h_array.stack(), c_array.stack()  # [T, B, 4U], [T, B, U], [T, B, U]
-    h_all = tf.ensure_shape(h_all, [None, None, units])
+    units = h0.shape[-1]
+    arrays = tuple(array(width) for width in (units, units, 4 * units, units, units))
+    _, _, c_last, arrays = tf.while_loop(lambda t, *_: t < steps, body, (0, h0, c0, arrays), maximum_iterations=steps)
+    h_all, *saved = (each.stack() for each in arrays)
+    return h_all, c_last, tuple(saved)
 
-    def gradient(dh_all, dc_last):
-        h_before = tf.concat([h0[None], h_all[:-1]], 0)  # [T, B, U]
-        c_before = tf.concat([c0[None], c_all[:-1]], 0)  # [T, B, U]
-        recurrent_transposed = tf.transpose(recurrent_kernel)
 
-        def backward(t, dh, dc, dz_array):
-            i, f, g, o = tf.split(gates_all[t], 4, axis=-1)
-            tanh_c = tf.tanh(c_all[t])
-            dh = dh + dh_all[t]
-            dc = dc + dh * o * (1.0 - tanh_c * tanh_c)
-            dz_i, dz_f = dc * g * i * (1.0 - i), dc * c_before[t] * f * (1.0 - f)
-            dz_g, dz_o = dc * i * (1.0 - g * g), dh * tanh_c * o * (1.0 - o)
-            dz = tf.concat([dz_i, dz_f, dz_g, dz_o], axis=-1)
-            return t - 1, tf.matmul(dz, recurrent_transposed), dc * f, dz_array.write(t, dz)
+def _backward(recurrent_kernel, to_z, to_c, keep, mask, dh_all, dc_last):
+    """The loop back over time: dz [T, B, 4U], dh0 and dc0 [B, U] from dh_t [T, B, U] and the last dc [B, U]."""
+    steps = tf.shape(to_z)[0]
+    recurrent_transposed = tf.transpose(recurrent_kernel)
+    # dz_t takes the place of its factors, which saves an array of this size.
+    array = tf.TensorArray(to_z.dtype, size=steps, element_shape=to_z.shape[1:]).unstack(to_z)
 
-        _, dh0, dc0, dz_array = tf.while_loop(
-            lambda t, *_: t >= 0,
-            backward,
-            (steps - 1, tf.zeros_like(h0), dc_last, array()),
-            maximum_iterations=steps,
-        )
-        dz = dz_array.stack()  # [T, B, 4U]
-        d_recurrent = tf.matmul(tf.reshape(h_before, [-1, units]), tf.reshape(dz, [-1, 4 * units]), transpose_a=True)
-        return dz, d_recurrent, dh0, dc0
+    def body(t, dh, dc, array):
+        dh = dh + dh_all[t]
+        dc = dc + dh * to_c[t]
+        dz = tf.concat([dc, dc, dc, dh], -1) * array.read(t)
+        dh_before = tf.matmul(dz, recurrent_transposed)
+        if mask is not None:
+            dh_before += (1.0 - mask[t]) * dh
+        return t - 1, dh_before, dc * keep[t], array.write(t, dz)
 
-    return (h_all, c_last), gradient
+    start = (steps - 1, tf.zeros_like(dc_last), dc_last, array)
+    _, dh0, dc0, array = tf.while_loop(lambda t, *_: t >= 0, body, start, maximum_iterations=steps)
+    return array.stack(), dh0, dc0
+
+
+_compiled_forward, _compiled_backward = (
+    tf.function(loop, jit_compile=True, autograph=False) for loop in (_forward, _backward)
+)
+
+
+def _product(a, b, dtype, **transposed):
+    """a b, multiplied in `dtype`, in the type of a."""
+    return tf.cast(tf.matmul(tf.cast(a, dtype), tf.cast(b, dtype), **transposed), a.dtype)
+
+
+def _scan(z, recurrent_kernel, h0, c0, mask, dtype, xla):
+    """The loop over time with its gradient: h_t [T, B, U] and the last cell [B, U]; arguments as `_forward`."""
+    forward, backward = (_compiled_forward, _compiled_backward) if xla else (_forward, _backward)
+    units = recurrent_kernel.shape[0]
+
+    @tf.custom_gradient
+    def scan(z, recurrent_kernel, h0, c0):
+        h_all, c_last, (h_before, *factors) = forward(z, recurrent_kernel, h0, c0, mask)
+
+        def gradient(dh_all, dc_last):
+            dz, dh0, dc0 = backward(recurrent_kernel, *factors, mask, dh_all, dc_last)
+            flat_h, flat_dz = tf.reshape(h_before, [-1, units]), tf.reshape(dz, [-1, 4 * units])
+            return dz, _product(flat_h, flat_dz, dtype, transpose_a=True), dh0, dc0
+
+        return (h_all, c_last), gradient
+
+    return scan(z, recurrent_kernel, h0, c0)
+
+
+def on_gpu():
+    """Whether recurrent layers run on a GPU: where TensorFlow sees one."""
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
 class LSTM(keras.layers.Layer):
     """One LSTM layer over series or, one step at a time, with the same cell.
 
-    Weights have Keras's layout, so that they load from and into `keras.layers.LSTM`.
+    The weights are those of the `keras.layers.LSTM` in `self.fused`. Where TensorFlow sees a GPU, series run through
+    that layer, which takes cuDNN's kernel; on a CPU they run through the loops above. Values and gradients of the
+    two differ by rounding alone.
 
     Args:
       units: U, the size of the state.
-      seed: of the initial weights.
+      seed: of the initial weights: Glorot uniform, orthogonal, zeros and ones for the forget gates (Jozefowicz et
+        al., 2015).
+      xla: whether the loops are compiled with XLA on their own, which is fastest on a CPU but cannot be served by a
+        TensorFlow Serving without XLA.
+      precision: "float32", or "bfloat16" to multiply in bfloat16. State, gates and weights stay float32, and so do on a
+        CPU the products in the loops, h R and dz R^T: XLA multiplies no bfloat16 there.
     """
 
-    def __init__(self, units, seed=0, **kwargs):
+    def __init__(self, units, seed=0, xla=False, precision="float32", **kwargs):
         super().__init__(**kwargs)
-        self.units, self.seed = units, seed
+        self.units, self.seed, self.xla, self.precision = units, seed, xla, precision
+        self.supports_masking = True
+        self.fused = keras.layers.LSTM(
+            units,
+            kernel_initializer=keras.initializers.GlorotUniform(seed),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=seed),
+            return_sequences=True,
+            return_state=True,
+            dtype="mixed_bfloat16" if precision == "bfloat16" else self.dtype_policy,
+            name="lstm",
+        )
+        self._products = self.fused.compute_dtype
 
     def build(self, input_shape):
-        glorot, orthogonal = keras.initializers.GlorotUniform(self.seed), keras.initializers.Orthogonal(seed=self.seed)
-        self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], 4 * self.units), initializer=glorot)
-        self.recurrent_kernel = self.add_weight(
-            name="recurrent_kernel", shape=(self.units, 4 * self.units), initializer=orthogonal
-        )
-        self.bias = self.add_weight(name="bias", shape=(4 * self.units,), initializer=self._forget_gates_open)
-
-    def _forget_gates_open(self, shape, dtype=None):
-        """Zeros, and ones for the forget gates (Jozefowicz et al., 2015)."""
-        del shape
-        zeros = tf.zeros([self.units], dtype)
-        return tf.concat([zeros, tf.ones([self.units], dtype), zeros, zeros], 0)
+        self.fused.build((None, None, input_shape[-1]))
+        cell = self.fused.cell
+        self.kernel, self.recurrent_kernel, self.bias = cell.kernel, cell.recurrent_kernel, cell.bias
 
     def initial_state(self, batch_size):
         """The state before the first step: (h, c), zeros [B, U]."""
-        return tf.zeros([batch_size, self.units]), tf.zeros([batch_size, self.units])
+        zeros = tf.zeros([batch_size, self.units], self.dtype)
+        return zeros, zeros
 
     def step(self, inputs, state):
-        """One step.
+        """One step, multiplied in the type of the weights.
 
         Args:
           inputs: [B, D].
@@ -132,28 +186,53 @@ class LSTM(keras.layers.Layer):
         """
         h, c = state
         z = tf.matmul(inputs, self.kernel) + self.bias + tf.matmul(h, self.recurrent_kernel)
-        _, h, c = _gates(z, c)
+        _, c, _, h = _cell(z, c)
         return h, (h, c)
 
-    def call(self, inputs, state=None):
-        """A whole series, time-major.
-
-        Args:
-          inputs: [T, B, D].
-          state: (h, c) before the first step, each [B, U]; zeros where left out.
-
-        Returns:
-          Outputs [T, B, U] and the state after the last step.
-        """
+    def scan(self, inputs, state=None, mask=None):
+        """As `call`, time-major and on any device through the loops: inputs [T, B, D], mask [T, B] -> [T, B, U]."""
         shape = tf.shape(inputs)
         h0, c0 = self.initial_state(shape[1]) if state is None else state
         flat = tf.reshape(inputs, [-1, inputs.shape[-1]])  # [T * B, D]
-        z = tf.reshape(tf.matmul(flat, self.kernel) + self.bias, [shape[0], shape[1], 4 * self.units])  # [T, B, 4U]
-        outputs, c_last = _scan(z, tf.convert_to_tensor(self.recurrent_kernel), h0, c0)
-        return outputs, (outputs[-1], c_last)
+        z = _product(flat, self.kernel, self._products) + self.bias
+        z = tf.reshape(z, [shape[0], shape[1], 4 * self.units])  # [T, B, 4U]
+        if mask is not None:
+            mask = tf.cast(mask, z.dtype)[..., None]  # [T, B, 1]
+        recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
+        outputs, c_last = _scan(z, recurrent_kernel, h0, c0, mask, self._products, self.xla)
+        outputs = tf.ensure_shape(outputs, [*inputs.shape[:2], self.units])
+        state = outputs[-1], c_last
+        if mask is not None:  # As Keras, zeros until the first step that counts.
+            outputs = tf.where(tf.cumsum(mask) > 0, outputs, 0.0)
+        return outputs, state
+
+    def call(self, inputs, state=None, mask=None):
+        """A whole series.
+
+        Args:
+          inputs: [B, T, D].
+          state: (h, c) before the first step, each [B, U]; zeros where left out.
+          mask: bool [B, T], False for steps that are left out: they repeat the output before them.
+
+        Returns:
+          Outputs [B, T, U] and the state after the last step.
+        """
+        if on_gpu():
+            outputs, h, c = (tf.cast(x, self.dtype) for x in self.fused(inputs, initial_state=state, mask=mask))
+            return outputs, (h, c)
+        outputs, state = self.scan(_time_first(inputs), state, _time_first(mask))
+        return _time_first(outputs), state
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "seed": self.seed}
+        own = {"units": self.units, "seed": self.seed, "xla": self.xla, "precision": self.precision}
+        return {**super().get_config(), **own}
+
+
+def _time_first(values):
+    """Swaps the first two axes; None stays None."""
+    if values is None:
+        return None
+    return tf.transpose(values, [1, 0, *range(2, values.shape.rank)])
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
@@ -163,12 +242,17 @@ class LSTMStack(keras.layers.Layer):
     Args:
       units: the sizes of the layers, from the input up.
       seed: of the initial weights; each layer has one of its own.
+      xla, precision: as `LSTM`.
     """
 
-    def __init__(self, units, seed=0, **kwargs):
+    def __init__(self, units, seed=0, xla=False, precision="float32", **kwargs):
         super().__init__(**kwargs)
-        self.units, self.seed = tuple(units), seed
-        self.layers = [LSTM(size, seed + index, name=f"lstm_{index}") for index, size in enumerate(self.units)]
+        self.units, self.seed, self.xla, self.precision = tuple(units), seed, xla, precision
+        self.supports_masking = True
+        self.layers = [
+            LSTM(size, seed + index, xla, precision, dtype=self.dtype_policy, name=f"lstm_{index}")
+            for index, size in enumerate(self.units)
+        ]
 
     def build(self, input_shape):
         size = input_shape[-1]
@@ -188,15 +272,18 @@ class LSTMStack(keras.layers.Layer):
             new_state.append(layer_state)
         return inputs, tuple(new_state)
 
-    def call(self, inputs, state=None):
-        """A whole series: inputs [B, T, D] and a state -> outputs [B, T, U of the top] and the last state."""
+    def call(self, inputs, state=None, mask=None):
+        """A whole series, arguments as `LSTM.call` with a state a layer -> outputs [B, T, U of the top], last state."""
         state = [None] * len(self.layers) if state is None else state
-        outputs = tf.transpose(inputs, [1, 0, 2])  # [T, B, D]
+        gpu = on_gpu()
+        outputs, mask = (inputs, mask) if gpu else (_time_first(inputs), _time_first(mask))
         new_state = []
         for layer, layer_state in zip(self.layers, state, strict=True):
-            outputs, layer_state = layer(outputs, layer_state)
+            run = layer if gpu else layer.scan
+            outputs, layer_state = run(outputs, layer_state, mask=mask)
             new_state.append(layer_state)
-        return tf.transpose(outputs, [1, 0, 2]), tuple(new_state)  # [B, T, U]
+        return (outputs if gpu else _time_first(outputs)), tuple(new_state)
 
     def get_config(self):
-        return {**super().get_config(), "units": list(self.units), "seed": self.seed}
+        own = {"units": list(self.units), "seed": self.seed, "xla": self.xla, "precision": self.precision}
+        return {**super().get_config(), **own}

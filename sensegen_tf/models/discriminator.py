@@ -2,7 +2,6 @@
 
 import keras
 
-from sensegen_tf.layers.lstm import LSTMStack
 from sensegen_tf.models.sized import SizedModel
 from sensegen_tf.models.zoo import DiscriminatorConfig
 
@@ -16,14 +15,10 @@ class Discriminator(SizedModel):
 
     config_class = DiscriminatorConfig
 
-    def __init__(self, config, channels, seed=0, **kwargs):
-        super().__init__(config, channels, seed, **kwargs)
-        glorot = keras.initializers.GlorotUniform(seed)
-        self.recurrent = LSTMStack(config.units, seed, name="recurrent")
-        self.dense = keras.layers.Dense(
-            config.dense_units, activation="sigmoid", kernel_initializer=glorot, name="dense"
-        )
-        self.logit = keras.layers.Dense(1, kernel_initializer=glorot, name="logit")
+    def __init__(self, config, channels, seed=0, xla=False, precision="float32", **kwargs):
+        super().__init__(config, channels, seed, xla, precision, **kwargs)
+        self.recurrent, self.dense = self._recurrent(), self._dense()
+        self.logit = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed), name="logit")
 
     def build(self, input_shape=None):
         del input_shape

@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from sensegen_tf.layers.lstm import LSTMStack
 from sensegen_tf.layers.mixture import MixtureHead
 from sensegen_tf.models.sized import SizedModel
 from sensegen_tf.models.zoo import GeneratorConfig
@@ -20,15 +19,9 @@ class Generator(SizedModel):
 
     config_class = GeneratorConfig
 
-    def __init__(self, config, channels, seed=0, **kwargs):
-        super().__init__(config, channels, seed, **kwargs)
-        self.recurrent = LSTMStack(config.units, seed, name="recurrent")
-        self.dense = keras.layers.Dense(
-            config.dense_units,
-            activation="sigmoid",
-            kernel_initializer=keras.initializers.GlorotUniform(seed),
-            name="dense",
-        )
+    def __init__(self, config, channels, seed=0, xla=False, precision="float32", **kwargs):
+        super().__init__(config, channels, seed, xla, precision, **kwargs)
+        self.recurrent, self.dense = self._recurrent(), self._dense()
         self.head = MixtureHead(channels, config.components, config.scale_floor, seed, name="head")
 
     def build(self, input_shape=None):

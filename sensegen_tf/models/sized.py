@@ -1,8 +1,10 @@
-"""What the models share: sizes from a configuration, and back from what Keras saved of it."""
+"""What the models share: their lower layers, and sizes from a configuration and back from what Keras saved of it."""
 
 import dataclasses
 
 import keras
+
+from sensegen_tf.layers.lstm import LSTMStack
 
 
 class SizedModel(keras.Model):
@@ -12,13 +14,35 @@ class SizedModel(keras.Model):
       config: an instance of the subclass's `config_class`.
       channels: C.
       seed: of the initial weights.
+      xla: whether the recurrent layers compile their loops, see `layers.lstm.LSTM`.
+      precision: "float32", or "bfloat16" to multiply in bfloat16 all but what the densities and logits are made of.
     """
 
     config_class = None
 
-    def __init__(self, config, channels, seed=0, **kwargs):
+    def __init__(self, config, channels, seed=0, xla=False, precision="float32", **kwargs):
         super().__init__(**kwargs)
         self.config, self.channels, self.seed = config, channels, seed
+        self.xla, self.precision = xla, precision
+
+    def _recurrent(self):
+        return LSTMStack(self.config.units, self.seed, self.xla, self.precision, name="recurrent")
+
+    def _dense(self):
+        return keras.layers.Dense(
+            self.config.dense_units,
+            activation="sigmoid",
+            kernel_initializer=keras.initializers.GlorotUniform(self.seed),
+            dtype="mixed_bfloat16" if self.precision == "bfloat16" else "float32",
+            name="dense",
+        )
+
+    def plain(self):
+        """The same weights in a model that multiplies in float32 and runs without XLA, as it is exported."""
+        model = self.from_config(self.get_config())
+        model.build()
+        model.set_weights(self.get_weights())
+        return model
 
     def get_config(self):
         return {

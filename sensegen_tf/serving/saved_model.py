@@ -62,7 +62,7 @@ def write_version(generator, standardizer, card, model_dir):
       InputError: the folder cannot be written.
     """
     path = os.path.join(model_dir, str(max(_numbers(model_dir), default=0) + 1))
-    module = Signatures(generator, standardizer)
+    module = Signatures(generator.plain(), standardizer)
     with whole_folder(path) as temporary, os_errors():
         tf.saved_model.save(module, temporary, signatures=module.signatures())
         write_json(os.path.join(temporary, _CARD), dataclasses.asdict(card))

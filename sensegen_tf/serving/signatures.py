@@ -21,7 +21,7 @@ class Signatures(tf.Module):
         super().__init__()
         self._generator = generator
         # Named here, since tf.Module does not see into lists of Keras layers.
-        self.weights = [variable.value for variable in generator.variables]
+        self.weights = [variable.value for variable in generator.weights]
         self._standardizer = standardizer
 
     @tf.function(

@@ -2,6 +2,7 @@
 
 import os
 
+import keras
 import tensorflow as tf
 
 from sensegen_tf.errors import InputError
@@ -11,7 +12,9 @@ from sensegen_tf.files import os_errors
 def _variables(holder):
     if isinstance(holder, tf.Variable):
         return [holder]
-    return [variable.value for variable in holder.variables]
+    # `weights`, not `variables`: Keras's LSTM holds a state of its dropout, which is not used.
+    variables = holder.weights if isinstance(holder, keras.Model) else holder.variables
+    return [variable.value for variable in variables]
 
 
 class Checkpoints:

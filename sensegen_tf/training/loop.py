@@ -11,6 +11,7 @@ import tensorflow as tf
 from sensegen_tf.data.pipeline import minibatches
 from sensegen_tf.errors import InputError
 from sensegen_tf.layers.mixture import row_noise
+from sensegen_tf.layers.parts import parts
 from sensegen_tf.training import losses
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR
 
@@ -91,28 +92,52 @@ class Trainer:
             **{f"{player}_loss_sum": total for player, total in self.loss_sums.items()},
         }
 
-    def _learn(self, tape, loss, model, optimizer):
-        gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
-        optimizer.apply(gradients, model.trainable_variables)
-        return loss, tf.linalg.global_norm(gradients)
+    def _learn(self, loss_function, model, optimizer, *batch):
+        """A step on the mean loss of a minibatch: its loss and the norm of its gradient."""
+        rows = batch[0].shape[0]
+        variables = [variable.value for variable in model.trainable_variables]
+        total, sums = 0.0, [0.0] * len(variables)
+        for part in parts(rows):
+            with tf.GradientTape() as tape:
+                loss = loss_function(*(each[part] for each in batch)) * ((part.stop - part.start) / rows)
+            gradients = tape.gradient(loss, variables)
+            total, sums = total + loss, [a + b for a, b in zip(sums, gradients, strict=True)]
+        return total, self._update(model, optimizer, sums)
 
     @tf.function(jit_compile=True)
+    def _update(self, model, optimizer, gradients):
+        optimizer.apply(gradients, model.trainable_variables)
+        return tf.linalg.global_norm(gradients)
+
+    @tf.function(jit_compile=True)
+    def _negative_log_likelihood(self, parameters, real):
+        return losses.negative_log_likelihood(self.generator.head.distribution(parameters), real)
+
+    @tf.function
     def generator_step(self, real):
         """One step of the generator by likelihood on real series [B, T, C]; returns loss and gradient norm."""
-        with tf.GradientTape() as tape:
-            loss = losses.negative_log_likelihood(self.generator.distribution(real), real)
-        return self._learn(tape, loss, self.generator, self.generator_optimizer)
 
-    @tf.function(jit_compile=True)
+        def loss(real):
+            return self._negative_log_likelihood(self.generator(real), real)
+
+        return self._learn(loss, self.generator, self.generator_optimizer, real)
+
+    @tf.function
     def discriminator_step(self, real, generated):
         """One step of the discriminator on two times [B, T, C]; returns loss and gradient norm."""
-        with tf.GradientTape() as tape:
+
+        def loss(real, generated):
             logits = self.discriminator(tf.concat([real, generated], 0))  # [2 B]
-            loss = losses.minimax_discriminator_loss(*tf.split(logits, 2))
-        return self._learn(tape, loss, self.discriminator, self.discriminator_optimizer)
+            return losses.minimax_discriminator_loss(*tf.split(logits, 2))
+
+        return self._learn(loss, self.discriminator, self.discriminator_optimizer, real, generated)
+
+    @tf.function
+    def _rollout(self, noise):
+        return tf.concat([self._compiled_rollout(noise[part]) for part in parts(noise.shape[0])], 0)
 
     @tf.function(jit_compile=True)
-    def _rollout(self, noise):
+    def _compiled_rollout(self, noise):
         return self.generator.rollout(noise)
 
     @tf.function
@@ -130,9 +155,9 @@ class Trainer:
         """The same rows at every call, so that pictures along the training can be compared; standardised."""
         return self.generate(_ROLLOUT_FOR_PICTURE, 0, rows, steps).numpy()
 
-    @tf.function(jit_compile=True)
+    @tf.function
     def _held_out(self, real, generated):
-        nll = losses.negative_log_likelihood(self.generator.distribution(real), real)
+        nll = self._negative_log_likelihood(self.generator(real), real)
         return nll, self.discriminator(real), self.discriminator(generated)
 
     def evaluate(self, real, outer):
@@ -158,7 +183,7 @@ class Trainer:
             "generated_called_generated": float(np.mean(generated_logits <= 0)),
         }
 
-    @tf.function(jit_compile=True)
+    @tf.function
     def _log_likelihood(self, real):
         return tf.reduce_sum(self.generator.distribution(real).log_prob(real), 1)
 
