@@ -147,20 +147,20 @@ def section(name):
     return "\n".join(lines)
 
 
-def main(names):
+def write_section(name, content):
+    """Puts a section between its marker lines in RESULTS.md."""
     path = os.path.join(HERE, "RESULTS.md")
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    for name in names:
-        block = f"<!-- begin {name} -->\n{section(name)}\n<!-- end {name} -->"
-        pattern = re.compile(f"<!-- begin {name} -->.*?<!-- end {name} -->", re.DOTALL)
-        if pattern.search(text):
-            text = pattern.sub(lambda _, block=block: block, text)
-        else:
-            text = f"{text.rstrip()}\n\n## {name}\n\n{block}\n"
+    block = f"<!-- begin {name} -->\n{content}\n<!-- end {name} -->"
+    pattern = re.compile(f"<!-- begin {name} -->.*?<!-- end {name} -->", re.DOTALL)
+    if not pattern.search(text):
+        text = f"{text.rstrip()}\n\n## {name}\n\n{block}\n"
+    text = pattern.sub(lambda _: block, text)
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    for name in sys.argv[1:]:
+        write_section(name, section(name))

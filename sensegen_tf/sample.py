@@ -18,6 +18,9 @@ flags.DEFINE_integer("length", None, "samples in a series; by default as long as
 flags.DEFINE_integer("seed", 0, "names the file: other seeds give other series", lower_bound=0, upper_bound=2**31 - 1)
 flags.DEFINE_string("output", None, "file to write; the suffix .npz, .csv or .tfrecord chooses the format")
 flags.DEFINE_integer("chunk_size", 4096, "series held in memory at once, rounded up to whole batches", lower_bound=1)
+flags.DEFINE_bool(
+    "xla", False, "compile for this length first: up to twice as fast, but other bytes than a server for the same seeds"
+)
 flags.mark_flags_as_required(["model", "output"])
 
 
@@ -36,7 +39,7 @@ def main():
         writers.open_writer(FLAGS.output, card, FLAGS.num, length) as write,
         tqdm.tqdm(total=FLAGS.num, unit="series", desc="sampling") as bar,
     ):
-        for seeds, samples in local.generate(version, FLAGS.num, length, FLAGS.seed, FLAGS.chunk_size):
+        for seeds, samples in local.generate(version, FLAGS.num, length, FLAGS.seed, FLAGS.chunk_size, FLAGS.xla):
             write(seeds, samples)
             bar.update(len(samples))
     print(f"{FLAGS.num} series of {length} samples ({length / card.rate:.2f} s at {card.rate:g} Hz): {FLAGS.output}")

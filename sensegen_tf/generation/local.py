@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensegen_tf.errors import InputError
+from sensegen_tf.layers.parts import parts
 
 # The model always runs at this batch size, so that a row is computed by the same kernels in any chunk.
 BATCH_SIZE = 256
@@ -24,7 +25,17 @@ def row_seeds(seed, first, count):
     return (np.int64(seed) << np.int64(32)) + np.arange(first, first + count, dtype=np.int64)
 
 
-def generate(version, count, length, seed, chunk_size):
+def _compiled(sample, length):
+    """The signature `sample` for series of one length, compiled with XLA and run in parts side by side."""
+
+    @tf.function(jit_compile=True)
+    def one(seed):
+        return sample(seed=seed, length=tf.fill([seed.shape[0]], length))["samples"]
+
+    return tf.function(lambda seed: tf.concat([one(seed[part]) for part in parts(BATCH_SIZE)], 0))
+
+
+def generate(version, count, length, seed, chunk_size, xla=False):
     """Generates series in chunks.
 
     Args:
@@ -33,6 +44,7 @@ def generate(version, count, length, seed, chunk_size):
       length: T.
       seed: of the file, in [0, 2^31).
       chunk_size: about how many series are held in memory at once: rounded up to whole batches.
+      xla: whether the model is compiled for this length first, which is faster and rounds differently.
 
     Yields:
       (seeds int64 [n], samples float32 [n, T, C]).
@@ -42,15 +54,19 @@ def generate(version, count, length, seed, chunk_size):
     """
     try:
         model = tf.saved_model.load(version)
-        sample = model.signatures["serving_default"]
+        signature = model.signatures["serving_default"]
     except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
         raise InputError(f"cannot load the SavedModel at {version}: {error}") from error
     chunk = math.ceil(chunk_size / BATCH_SIZE) * BATCH_SIZE
     lengths = tf.fill([BATCH_SIZE], length)
+
+    def served(seed):
+        return signature(seed=seed, length=lengths)["samples"]
+
+    sample = _compiled(signature, length) if xla else served
     for first in range(0, count, chunk):
         stop = min(first + chunk, count)
         batches = [
-            sample(seed=tf.constant(row_seeds(seed, start, BATCH_SIZE)), length=lengths)["samples"].numpy()
-            for start in range(first, stop, BATCH_SIZE)
+            sample(tf.constant(row_seeds(seed, start, BATCH_SIZE))).numpy() for start in range(first, stop, BATCH_SIZE)
         ]
         yield row_seeds(seed, first, stop - first), np.concatenate(batches)[: stop - first]

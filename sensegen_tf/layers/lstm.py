@@ -7,7 +7,7 @@ kernel R [U, 4U] and bias b [4U], gates in Keras's order i, f, g, o:
     i, f, o = sigmoid(z_i, z_f, z_o)         g = tanh(z_g)
     c_t = f c_{t-1} + i g                    h_t = o tanh(c_t)
 
-The sigmoid is taken as (1 + tanh(z / 2)) / 2, so that all gates are one tanh. Over a whole series the products
+Over a whole series the products
 x_t W + b do not depend on the state, so they are one matrix product before the time loop. The gradient is written by
 hand for the same reason: with dh_t and dc_t the sums of what reaches h_t and c_t,
 
@@ -27,19 +27,17 @@ import tensorflow as tf
 
 
 def _cell(z, c):
-    """From pre-activations `z` [B, 4U] and cell `c` [B, U]: gates [B, 4U], new cell, its tanh and output [B, U]."""
-    half, one, zero = (tf.fill([c.shape[-1]], tf.constant(value, z.dtype)) for value in (0.5, 1.0, 0.0))
-    scale, offset = tf.concat([half, half, one, half], 0), tf.concat([half, half, zero, half], 0)
-    gates = tf.tanh(z * scale) * scale + offset
-    i, f, g, o = tf.split(gates, 4, axis=-1)
+    """Pre-activations `z` [B, 4U], cell `c` [B, U] -> gates (i, f, g, o), new cell, its tanh, output: each [B, U]."""
+    i, f, g, o = tf.split(z, 4, axis=-1)
+    i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
     c = f * c + i * g
     tanh_c = tf.tanh(c)
-    return gates, c, tanh_c, o * tanh_c
+    return (i, f, g, o), c, tanh_c, o * tanh_c
 
 
 def _factors(gates, c_before, tanh_c):
     """What dz [B, 4U], dc within a step and dc to the step before are multiples of; see the module."""
-    i, f, g, o = tf.split(gates, 4, axis=-1)
+    i, f, g, o = gates
     to_z = tf.concat([g * i * (1.0 - i), c_before * f * (1.0 - f), i * (1.0 - g * g), tanh_c * o * (1.0 - o)], -1)
     return to_z, o * (1.0 - tanh_c * tanh_c), f
 

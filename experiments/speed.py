@@ -1,0 +1,210 @@
+"""How fast and how large training and sampling are, beside Keras, PyTorch and the bound of the matrix products.
+
+    pip install -e ".[bench]" && python experiments/speed.py
+
+Every contender runs in a process of its own; they take turns, so that what slows the machine down slows all of them
+down. Writes the section `speed` of RESULTS.md and pictures/speed.png. On a machine with a GPU, TensorFlow's contenders
+run there (our layers through cuDNN); PyTorch's stay on the CPU.
+"""
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from unittest import mock
+
+import speed_contenders as contenders
+import speed_report
+from absl import app, flags
+from results import write_section
+from speed_contenders import Case
+
+FLAGS = flags.FLAGS
+flags.DEFINE_integer("turns", 9, "how often each contender works in a comparison", lower_bound=1)
+flags.DEFINE_integer("growth_turns", 5, "the same in the pictures of growth", lower_bound=1)
+flags.DEFINE_string("measured", None, "report this file of an earlier run instead of measuring")
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MEASURED = os.path.join(HERE, "runs", "speed.json")
+
+# "tuned": glibc told to keep freed memory, without which PyTorch spends a third of a step on page faults.
+TRAINING = {
+    "ours": (contenders.ours_training, {}),
+    "ours, bfloat16": (contenders.ours_training, {"precision": "bfloat16"}),
+    "Keras": (contenders.keras_training, {}),
+    "PyTorch": (contenders.torch_training, {}),
+    "PyTorch, bfloat16": (contenders.torch_training, {"precision": "bfloat16"}),
+    "PyTorch tuned": (contenders.torch_training, {}),
+    "PyTorch tuned, bfloat16": (contenders.torch_training, {"precision": "bfloat16"}),
+    "bound": (contenders.product_bound, {}),
+    "bound, bfloat16": (contenders.product_bound, {"precision": "bfloat16"}),
+}
+TUNED = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000"}
+COMPILED = {
+    "PyTorch tuned": (contenders.torch_training, {}),
+    "PyTorch tuned, compiled": (contenders.torch_training, {"compiled": True}),
+    "PyTorch tuned, bfloat16": (contenders.torch_training, {"precision": "bfloat16"}),
+    "PyTorch tuned, bfloat16, compiled": (contenders.torch_training, {"precision": "bfloat16", "compiled": True}),
+}
+SAMPLING = {
+    "ours": (contenders.ours_sampling, {}),
+    "ours, graph": (contenders.ours_sampling, {"how": "graph"}),
+    "ours, streamed": (contenders.ours_sampling, {"how": "stream"}),
+    "PyTorch": (contenders.torch_sampling, {}),
+    "PyTorch, bfloat16": (contenders.torch_sampling, {"precision": "bfloat16"}),
+    "bound": (contenders.sampling_bound, {}),
+}
+TRAINING_CASES = [Case(64, steps, channels) for steps in (128, 400) for channels in (1, 3)]
+SAMPLING_CASES = [Case(256, 128, 3), Case(1, 128, 3)]
+GROWTH = {
+    "steps": [Case(16, steps, 3) for steps in (128, 256, 512, 1024, 2048, 4096)],
+    "batch": [Case(batch, 128, 3) for batch in (4, 16, 64, 256)],
+    "units": [Case(64, 128, 3, units=units) for units in (64, 128, 256, 512)],
+    "layers": [Case(64, 128, 3, layers=layers) for layers in (1, 2, 3, 4)],
+    "channels": [Case(64, 128, channels) for channels in (1, 3, 6, 12)],
+}
+SAMPLING_GROWTH = {over: GROWTH[over] for over in ("steps", "batch")}
+
+
+def take_turns(entries, turns):
+    """Runs contenders in turn.
+
+    Args:
+      entries: name -> (contender, case, options).
+      turns: how often each works.
+
+    Returns:
+      Name -> {"seconds": a list, "first": seconds of the first work, "memory": MB that building and working took
+      beyond the imports, "resident": MB in all}.
+    """
+    context, workers = multiprocessing.get_context("spawn"), {}
+    for name, (contender, case, options) in entries.items():
+        here, there = context.Pipe()
+        process = context.Process(target=contenders.serve, args=(there, contender, case, options), daemon=True)
+        with mock.patch.dict(os.environ, TUNED if "tuned" in name else {}):
+            process.start()
+        there.close()
+        # One after the other, so that the builders do not disturb each other.
+        workers[name] = process, here, {"first": here.recv(), "seconds": []}
+    for _ in range(turns):
+        for _, connection, result in workers.values():
+            connection.send(True)
+            result["seconds"].append(connection.recv())
+    for process, connection, result in workers.values():
+        connection.send(False)
+        result["memory"], result["resident"] = connection.recv()
+        process.join()
+    return {name: result for name, (_, _, result) in workers.items()}
+
+
+def compare(table, cases, turns):
+    """The contenders of a table at every case: a list of (case, results)."""
+    measured = []
+    for case in cases:
+        measured.append((case, take_turns({name: (who, case, how) for name, (who, how) in table.items()}, turns)))
+        print(
+            case, {name: f"{statistics.median(r['seconds']):.4f} s" for name, r in measured[-1][1].items()}, flush=True
+        )
+    return measured
+
+
+def growth(table, cases, turns):
+    """One contender at all cases, in turn: name -> a list of results, in the order of the cases."""
+    results = {}
+    for name, (who, how) in table.items():
+        turn = take_turns({str(index): (who, case, how) for index, case in enumerate(cases)}, turns)
+        results[name] = list(turn.values())
+    print(
+        f"growth over {len(cases)} cases", {n: [min(r["seconds"]) for r in rs] for n, rs in results.items()}, flush=True
+    )
+    return results
+
+
+START_UP = """
+import sys, time
+started = time.perf_counter()
+import tensorflow, tf_keras, keras, scipy.stats, tensorflow_probability.python.distributions
+imported = time.perf_counter()
+from sensegen_tf import commands, data_flags, train
+load, loading = data_flags.load_dataset, []
+def timed():
+    begin = time.perf_counter(); dataset = load(); loading.append(time.perf_counter() - begin); return dataset
+data_flags.load_dataset = timed
+from sensegen_tf.training import progress
+steps = []
+def step(self, turn, loss):
+    steps.append(time.perf_counter())
+    if len(steps) == 3:
+        work = steps[2] - steps[1]
+        print("TIMES", steps[0] - started, imported - started, loading[0], work, flush=True)
+        import os; os._exit(0)
+progress.Progress.step = step
+commands.run(train.main)
+"""
+
+
+def start_up(turns=3):
+    """Seconds from the start of `sensegen_tf.train` to the end of its first step, and what they are spent on."""
+    flagged = ["--source=watch", "--channels=ax,ay,az", "--model=sensegen", "--generator_steps=3"]
+    flagged += ["--discriminator_steps=0", "--outer_iterations=1"]
+    rows = []
+    for _ in range(turns):
+        with tempfile.TemporaryDirectory() as run:
+            command = [sys.executable, "-c", START_UP, *flagged, f"--run_dir={run}"]
+            begin = time.perf_counter()
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            whole = time.perf_counter() - begin
+        line = next(line for line in done.stdout.splitlines() if line.startswith("TIMES"))
+        first, libraries, data, step = (float(word) for word in line.split()[1:])
+        rows.append({"whole": whole - 2 * step, "libraries": libraries, "data": data, "step": step, "first": first})
+    return sorted(rows, key=lambda row: row["whole"])[len(rows) // 2]
+
+
+def measure():
+    """All that the report needs, as JSON can hold it."""
+    import tensorflow
+    import torch
+
+    from sensegen_tf.training.run_directory import machine
+
+    pair = {name: TRAINING[name] for name in ("ours", "PyTorch")}
+    rollout = {name: SAMPLING[name] for name in ("ours", "PyTorch")}
+    return {
+        "machine": machine(),
+        "versions": {
+            "TensorFlow": tensorflow.__version__,
+            "PyTorch": torch.__version__,
+            "Python": platform.python_version(),
+        },
+        "start_up": start_up(),
+        "training": compare(TRAINING, TRAINING_CASES, FLAGS.turns),
+        "compiled": compare(COMPILED, TRAINING_CASES[1:2], FLAGS.turns),
+        "sampling": compare(SAMPLING, SAMPLING_CASES, FLAGS.turns),
+        "training_growth": {over: growth(pair, cases, FLAGS.growth_turns) for over, cases in GROWTH.items()},
+        "sampling_growth": {
+            over: growth(rollout, cases, FLAGS.growth_turns) for over, cases in SAMPLING_GROWTH.items()
+        },
+    }
+
+
+def main(_):
+    if FLAGS.measured is None:
+        measured = measure()
+        os.makedirs(os.path.dirname(MEASURED), exist_ok=True)
+        with open(MEASURED, "w", encoding="utf-8") as file:
+            json.dump(measured, file, default=dataclasses.asdict)
+    with open(FLAGS.measured or MEASURED, encoding="utf-8") as file:
+        measured = json.load(file)
+    sizes = {over: [getattr(case, over) for case in cases] for over, cases in GROWTH.items()}
+    speed_report.draw(measured, sizes)
+    write_section("speed", speed_report.report(measured, sizes))
+
+
+if __name__ == "__main__":
+    app.run(main)
