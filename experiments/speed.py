@@ -8,10 +8,11 @@ run there (our layers through cuDNN); PyTorch's stay on the CPU.
 """
 
 import dataclasses
+import functools
+import importlib.metadata
 import json
 import multiprocessing
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -25,10 +26,12 @@ from absl import app, flags
 from results import write_section
 from speed_contenders import Case
 
+from sensegen_tf.files import read_json
+from sensegen_tf.training.run_directory import machine
+
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("turns", 9, "how often each contender works in a comparison", lower_bound=1)
 flags.DEFINE_integer("growth_turns", 5, "the same in the pictures of growth", lower_bound=1)
-flags.DEFINE_string("measured", None, "report this file of an earlier run instead of measuring")
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEASURED = os.path.join(HERE, "runs", "speed.json")
@@ -69,7 +72,7 @@ GROWTH = {
     "layers": [Case(64, 128, 3, layers=layers) for layers in (1, 2, 3, 4)],
     "channels": [Case(64, 128, channels) for channels in (1, 3, 6, 12)],
 }
-SAMPLING_GROWTH = {over: GROWTH[over] for over in ("steps", "batch")}
+MEMORY = {name: TRAINING[name] for name in ("ours", "ours, bfloat16", "Keras", "PyTorch", "PyTorch tuned")}
 
 
 def take_turns(entries, turns):
@@ -80,8 +83,7 @@ def take_turns(entries, turns):
       turns: how often each works.
 
     Returns:
-      Name -> {"seconds": a list, "first": seconds of the first work, "memory": MB that building and working took
-      beyond the imports, "resident": MB in all}.
+      Name -> {"seconds": a list, "memory": MB that building and working took at most, beyond the imports}.
     """
     context, workers = multiprocessing.get_context("spawn"), {}
     for name, (contender, case, options) in entries.items():
@@ -91,14 +93,15 @@ def take_turns(entries, turns):
             process.start()
         there.close()
         # One after the other, so that the builders do not disturb each other.
-        workers[name] = process, here, {"first": here.recv(), "seconds": []}
+        here.recv()
+        workers[name] = process, here, {"seconds": []}
     for _ in range(turns):
         for _, connection, result in workers.values():
             connection.send(True)
             result["seconds"].append(connection.recv())
     for process, connection, result in workers.values():
         connection.send(False)
-        result["memory"], result["resident"] = connection.recv()
+        result["memory"] = connection.recv()
         process.join()
     return {name: result for name, (_, _, result) in workers.items()}
 
@@ -166,41 +169,40 @@ def start_up(turns=3):
     return sorted(rows, key=lambda row: row["whole"])[len(rows) // 2]
 
 
-def measure():
-    """All that the report needs, as JSON can hold it."""
-    import tensorflow
-    import torch
+def _versions():
+    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "torch")}
 
-    from sensegen_tf.training.run_directory import machine
 
+def _growth(over):
     pair = {name: TRAINING[name] for name in ("ours", "PyTorch")}
-    rollout = {name: SAMPLING[name] for name in ("ours", "PyTorch")}
-    return {
-        "machine": machine(),
-        "versions": {
-            "TensorFlow": tensorflow.__version__,
-            "PyTorch": torch.__version__,
-            "Python": platform.python_version(),
-        },
-        "start_up": start_up(),
-        "training": compare(TRAINING, TRAINING_CASES, FLAGS.turns),
-        "compiled": compare(COMPILED, TRAINING_CASES[1:2], FLAGS.turns),
-        "sampling": compare(SAMPLING, SAMPLING_CASES, FLAGS.turns),
-        "training_growth": {over: growth(pair, cases, FLAGS.growth_turns) for over, cases in GROWTH.items()},
-        "sampling_growth": {
-            over: growth(rollout, cases, FLAGS.growth_turns) for over, cases in SAMPLING_GROWTH.items()
-        },
-    }
+    measured = {"training": growth(pair, GROWTH[over], FLAGS.growth_turns)}
+    if over in ("steps", "batch"):
+        rollout = {name: SAMPLING[name] for name in ("ours", "PyTorch")}
+        measured["sampling"] = growth(rollout, GROWTH[over], FLAGS.growth_turns)
+    return measured
+
+
+SECTIONS = {
+    "machine": machine,
+    "versions": _versions,
+    "start_up": start_up,
+    "training": lambda: compare(TRAINING, TRAINING_CASES, FLAGS.turns),
+    "memory": lambda: compare(MEMORY, TRAINING_CASES, 1),
+    "compiled": lambda: compare(COMPILED, TRAINING_CASES[1:2], FLAGS.turns),
+    "sampling": lambda: compare(SAMPLING, SAMPLING_CASES, FLAGS.turns),
+    **{over: functools.partial(_growth, over) for over in GROWTH},
+}
+flags.DEFINE_list("sections", list(SECTIONS), "what is measured; the rest is taken from runs/speed.json as it was")
 
 
 def main(_):
-    if FLAGS.measured is None:
-        measured = measure()
+    measured = read_json(MEASURED) if os.path.exists(MEASURED) else {}
+    for name in FLAGS.sections:
+        measured[name] = SECTIONS[name]()
         os.makedirs(os.path.dirname(MEASURED), exist_ok=True)
         with open(MEASURED, "w", encoding="utf-8") as file:
             json.dump(measured, file, default=dataclasses.asdict)
-    with open(FLAGS.measured or MEASURED, encoding="utf-8") as file:
-        measured = json.load(file)
+    measured = read_json(MEASURED)
     sizes = {over: [getattr(case, over) for case in cases] for over, cases in GROWTH.items()}
     speed_report.draw(measured, sizes)
     write_section("speed", speed_report.report(measured, sizes))

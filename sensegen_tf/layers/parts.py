@@ -8,11 +8,11 @@ import itertools
 
 from sensegen_tf.layers.lstm import on_gpu
 
-_PARTS = 4
+_MOST, _LEAST_ROWS = 4, 8
 
 
 def parts(rows):
-    """Slices that cut `rows` rows into parts of nearly equal size, none of them empty: one part on a GPU."""
-    count = 1 if on_gpu() else min(_PARTS, rows)
+    """Slices that cut `rows` rows into at most 4 parts of nearly equal size and at least 8 rows; on a GPU into one."""
+    count = 1 if on_gpu() else min(_MOST, max(1, rows // _LEAST_ROWS))
     cuts = [rows * part // count for part in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(cuts)]

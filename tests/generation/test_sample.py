@@ -66,6 +66,20 @@ def test_a_longer_file_begins_with_the_shorter_one(version, samples):
     np.testing.assert_array_equal(fewer, samples[:20])
 
 
+def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(version, samples, tmp_path):
+    whole = np.concatenate([chunk for _, chunk in local.generate(version, 300, 10, 7, 4096, xla=True)])
+    in_chunks = np.concatenate([chunk for _, chunk in local.generate(version, 300, 10, 7, 1, xla=True)])
+    np.testing.assert_array_equal(in_chunks, whole)
+    ((_, fewer),) = local.generate(version, 20, 10, 7, 4096, xla=True)
+    np.testing.assert_array_equal(fewer, whole[:20])
+    # The noise of a seed is the same up to rounding, so the first values mostly are.
+    close = np.abs(whole[:, 0] - samples[:, 0]) < 1e-3
+    assert close.mean() > 0.95
+    done = run("sample", "--xla", model=os.path.dirname(version), num=300, length=10, seed=7, output=tmp_path / "s.npz")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "s.npz")["samples"], whole)
+
+
 def test_nothing_is_left_when_generation_breaks(version, tmp_path):
     card = saved_model.read_card(version)
     with pytest.raises(RuntimeError), writers.open_writer(tmp_path / "s.npz", card, 5, 10) as write:

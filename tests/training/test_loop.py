@@ -5,6 +5,7 @@ import pytest
 
 from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.windows import Dataset, Standardizer, Windows
+from sensegen_tf.layers import parts
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.zoo import DiscriminatorConfig, GeneratorConfig
@@ -38,9 +39,11 @@ def dataset(training):
     return Dataset(50.0, ("x",), ("g",), (Sensor(),), 12, windows(training), windows(series(20)), standardizer, "")
 
 
-def trainer(schedule, **changes):
-    generator = Generator(GeneratorConfig(units=(12,), dense_units=8, components=3), 1, seed=0)
-    discriminator = Discriminator(DiscriminatorConfig(units=(6,), dense_units=4), 1, seed=0)
+def trainer(schedule, how=None, **changes):
+    """A trainer; `how` is given to the models, `changes` to the configuration."""
+    how = how or {"xla": True}
+    generator = Generator(GeneratorConfig(units=(12,), dense_units=8, components=3), 1, seed=0, **how)
+    discriminator = Discriminator(DiscriminatorConfig(units=(6,), dense_units=4), 1, seed=0, **how)
     generator.build()
     discriminator.build()
     return Trainer(generator, discriminator, schedule, dataclasses.replace(CONFIG, **changes))
@@ -118,6 +121,36 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path)
     again = trainer(alternating(2, 2, 2))
     assert Checkpoints(tmp_path, **again.state()).restore() and int(again.step) == 4
     assert all(np.isfinite(weight).all() for weight in weights(again))
+
+
+@pytest.mark.parametrize("rows", [1, 16, 33])
+def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, monkeypatch):
+    real, generated = series(rows), series(2 * rows)[rows:]
+    results = []
+    for gpu in (False, True):  # On a GPU a minibatch is one part.
+        monkeypatch.setattr(parts, "on_gpu", lambda gpu=gpu: gpu)
+        trained = trainer(alternating(1))
+        steps = [trained.generator_step(real), trained.discriminator_step(real, generated)]
+        results.append(([float(value) for step in steps for value in step], weights(trained)))
+    (numbers, in_parts), (expected, whole) = results
+    np.testing.assert_allclose(numbers, expected, rtol=1e-5)
+    for one, other in zip(in_parts, whole, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_bfloat16_learns_nearly_the_same_and_leaves_no_trace_in_the_exported_model():
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        trained = trainer(alternating(1), {"xla": True, "precision": precision})
+        losses[precision] = [float(trained.generator_step(series())[0]) for _ in range(20)]
+        assert {variable.dtype for variable in trained.generator.weights} == {"float32"}
+        plain = trained.generator.plain()
+        assert (plain.precision, plain.xla) == ("float32", False)
+        for one, other in zip(plain.get_weights(), trained.generator.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    difference = np.abs(np.subtract(*losses.values()))
+    assert 0 < difference.max() < 0.02
+    assert losses["bfloat16"][-1] < losses["bfloat16"][0] - 0.05
 
 
 def test_gradients_are_clipped_by_their_global_norm():
