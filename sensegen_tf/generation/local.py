@@ -44,7 +44,7 @@ def generate(version, count, length, seed, chunk_size, xla=False):
       length: T.
       seed: of the file, in [0, 2^31).
       chunk_size: about how many series are held in memory at once: rounded up to whole batches.
-      xla: whether the model is compiled for this length first, which is faster and rounds differently.
+      xla: whether the model is compiled for this length first, which is faster and draws other series for a seed.
 
     Yields:
       (seeds int64 [n], samples float32 [n, T, C]).

@@ -72,9 +72,10 @@ def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(ver
     np.testing.assert_array_equal(in_chunks, whole)
     ((_, fewer),) = local.generate(version, 20, 10, 7, 4096, xla=True)
     np.testing.assert_array_equal(fewer, whole[:20])
-    # The noise of a seed is the same up to rounding, so the first values mostly are.
-    close = np.abs(whole[:, 0] - samples[:, 0]) < 1e-3
-    assert close.mean() > 0.95
+    # XLA lays a stream of noise out differently: other series, of the same distribution.
+    spread = np.sqrt((whole[:, 0].var(0) + samples[:, 0].var(0)) / 300)
+    assert (np.abs(whole[:, 0].mean(0) - samples[:, 0].mean(0)) < 5 * spread).all()
+    np.testing.assert_allclose(whole[:, 0].std(0), samples[:, 0].std(0), rtol=0.25)
     done = run("sample", "--xla", model=os.path.dirname(version), num=300, length=10, seed=7, output=tmp_path / "s.npz")
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "s.npz")["samples"], whole)
