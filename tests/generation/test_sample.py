@@ -76,7 +76,9 @@ def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(ver
     spread = np.sqrt((whole[:, 0].var(0) + samples[:, 0].var(0)) / 300)
     assert (np.abs(whole[:, 0].mean(0) - samples[:, 0].mean(0)) < 5 * spread).all()
     np.testing.assert_allclose(whole[:, 0].std(0), samples[:, 0].std(0), rtol=0.25)
-    done = run("sample", "--xla", model=os.path.dirname(version), num=300, length=10, seed=7, output=tmp_path / "s.npz")
+    done = run(
+        "sample", xla="true", model=os.path.dirname(version), num=300, length=10, seed=7, output=tmp_path / "s.npz"
+    )
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "s.npz")["samples"], whole)
 
