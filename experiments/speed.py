@@ -118,7 +118,7 @@ def compare(table, cases, turns):
 
 
 def growth(table, cases, turns):
-    """One contender at all cases, in turn: name -> a list of results, in the order of the cases."""
+    """Each contender alone, at all cases in turn: name -> a list of results, in the order of the cases."""
     results = {}
     for name, (who, how) in table.items():
         turn = take_turns({str(index): (who, case, how) for index, case in enumerate(cases)}, turns)
@@ -145,7 +145,7 @@ def step(self, turn, loss):
     steps.append(time.perf_counter())
     if len(steps) == 3:
         work = steps[2] - steps[1]
-        print("TIMES", steps[0] - started, imported - started, loading[0], work, flush=True)
+        print("TIMES", imported - started, loading[0], work, flush=True)
         import os; os._exit(0)
 progress.Progress.step = step
 commands.run(train.main)
@@ -164,8 +164,8 @@ def start_up(turns=3):
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             whole = time.perf_counter() - begin
         line = next(line for line in done.stdout.splitlines() if line.startswith("TIMES"))
-        first, libraries, data, step = (float(word) for word in line.split()[1:])
-        rows.append({"whole": whole - 2 * step, "libraries": libraries, "data": data, "step": step, "first": first})
+        libraries, data, step = (float(word) for word in line.split()[1:])
+        rows.append({"whole": whole - 2 * step, "libraries": libraries, "data": data, "step": step})
     return sorted(rows, key=lambda row: row["whole"])[len(rows) // 2]
 
 

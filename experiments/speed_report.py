@@ -19,7 +19,7 @@ def _ratio(slow, fast):
 
 def _text(ratio, target=None):
     middle, low, high = ratio
-    verdict = "" if target is None else ": met" if middle >= target else ": **missed**"
+    verdict = "" if target is None else f": {_verdict(middle >= target)}"
     return f"{middle:.2f} ({low:.2f}-{high:.2f}){verdict}"
 
 
@@ -33,13 +33,27 @@ def _share(result, flop, bound, bound_flop):
     return _ratio(scaled, result)
 
 
+def _verdict(met):
+    return "met" if met else "**missed**"
+
+
+def _table(columns, rows):
+    """A Markdown table as lines; every row is a list of texts."""
+    return [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
+
+
 def _training(measured):
-    lines = [
-        "| T, C | float32 / PyTorch float32 as installed | float32 / PyTorch's best float32 (1.2) "
-        "| bfloat16 / PyTorch's best (1.5) | float32 / Keras (3) | bfloat16 / Keras (3) "
-        "| float32 share of bound (0.6) | bfloat16 share of bound (0.6) |",
-        "|---|---|---|---|---|---|---|---|",
+    columns = [
+        "T, C",
+        "float32 / PyTorch float32 as installed",
+        "float32 / PyTorch's best float32 (1.2)",
+        "bfloat16 / PyTorch's best (1.5)",
+        "float32 / Keras (3)",
+        "bfloat16 / Keras (3)",
+        "float32 share of bound (0.6)",
+        "bfloat16 share of bound (0.6)",
     ]
+    rows = []
     for values, results in measured["training"]:
         case = Case(**values)
         flop = 3 * case.flop()
@@ -47,73 +61,84 @@ def _training(measured):
         best = min(peers.values(), key=_median)
         best_float32 = min((result for name, result in peers.items() if "bfloat16" not in name), key=_median)
         ours, half = results["ours"], results["ours, bfloat16"]
-        cells = [
-            _text(_ratio(results["PyTorch"], ours)),
-            _text(_ratio(best_float32, ours), 1.2),
-            _text(_ratio(best, half), 1.5),
-            _text(_ratio(results["Keras"], ours), 3),
-            _text(_ratio(results["Keras"], half), 3),
-            _text(_share(ours, flop, results["bound"], BOUND_FLOP), 0.6),
-            _text(_share(half, flop, results["bound, bfloat16"], BOUND_FLOP), 0.6),
-        ]
-        lines.append(f"| {case.steps}, {case.channels} | " + " | ".join(cells) + " |")
-    return lines
+        rows.append(
+            [
+                f"{case.steps}, {case.channels}",
+                _text(_ratio(results["PyTorch"], ours)),
+                _text(_ratio(best_float32, ours), 1.2),
+                _text(_ratio(best, half), 1.5),
+                _text(_ratio(results["Keras"], ours), 3),
+                _text(_ratio(results["Keras"], half), 3),
+                _text(_share(ours, flop, results["bound"], BOUND_FLOP), 0.6),
+                _text(_share(half, flop, results["bound, bfloat16"], BOUND_FLOP), 0.6),
+            ]
+        )
+    return _table(columns, rows)
 
 
 def _seconds(measured):
-    names = list(measured["training"][0][1])
-    lines = ["| T, C | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    def cell(name, result, case):
+        seconds = _median(result)
+        if name.startswith("bound"):
+            return f"{BOUND_FLOP / seconds / 1e9:.0f} GFLOP/s"
+        return f"{seconds:.3f} s, {3 * case.flop() / seconds / 1e9:.0f} GFLOP/s"
+
+    rows = []
     for values, results in measured["training"]:
-        case, cells = Case(**values), []
-        for name in names:
-            flop = BOUND_FLOP if name.startswith("bound") else 3 * case.flop()
-            rate = f"{flop / _median(results[name]) / 1e9:.0f} GFLOP/s"
-            cells.append(rate if name.startswith("bound") else f"{_median(results[name]):.3f} s, {rate}")
-        lines.append(f"| {case.steps}, {case.channels} | " + " | ".join(cells) + " |")
-    return lines
+        case = Case(**values)
+        rows.append([f"{case.steps}, {case.channels}", *(cell(*named, case) for named in results.items())])
+    return _table(["T, C", *measured["training"][0][1]], rows)
 
 
 def _memory(measured):
-    names = list(measured["memory"][0][1])
-    lines = ["| T, C | " + " | ".join(names) + " | ours at most PyTorch's |", "|---" * (len(names) + 2) + "|"]
+    rows = []
     for values, results in measured["memory"]:
-        case = Case(**values)
-        cells = [f"{results[name]['memory']:.0f}" for name in names]
         met = results["ours"]["memory"] <= results["PyTorch"]["memory"]
-        lines.append(f"| {case.steps}, {case.channels} | {' | '.join(cells)} | {'met' if met else '**missed**'} |")
-    return lines
+        megabytes = [f"{result['memory']:.0f}" for result in results.values()]
+        rows.append([f"{values['steps']}, {values['channels']}", *megabytes, _verdict(met)])
+    return _table(["T, C", *measured["memory"][0][1], "ours at most PyTorch's"], rows)
+
+
+# Batch -> what is asked of ours: share of the bound, us a step, times PyTorch's loop.
+ASKED = {256: (0.8, None, None), 1: (None, 100, 10)}
 
 
 def _sampling(measured):
-    lines = ["| B | contender | us a step | share of the bound | against PyTorch's loop |", "|---" * 5 + "|"]
+    rows = []
     for values, results in measured["sampling"]:
         case = Case(**values)
-        for name in (name for name in results if not name.startswith("bound")):
-            share, faster = _ratio(results["bound"], results[name]), _ratio(results["PyTorch"], results[name])
-            asked = (
-                (0.8, None) if (case.batch, name) == (256, "ours") else (None, 10) if name == "ours" else (None, None)
+        for name, result in results.items():
+            if name.startswith("bound"):
+                continue
+            share, most, times = ASKED[case.batch] if name == "ours" else (None, None, None)
+            step = _median(result) / case.steps * 1e6
+            verdict = f": {_verdict(step <= most)}" if most else ""
+            faster = _text(_ratio(results["PyTorch"], result), times)
+            rows.append(
+                [
+                    str(case.batch),
+                    name,
+                    f"{step:.0f}{verdict}",
+                    _text(_ratio(results["bound"], result), share),
+                    faster,
+                ]
             )
-            step = _median(results[name]) / case.steps * 1e6
-            verdict = "" if (case.batch, name) != (1, "ours") else ": met" if step <= 100 else ": **missed**"
-            cells = f"{step:.0f}{verdict} | {_text(share, asked[0])} | {_text(faster, asked[1])}"
-            lines.append(f"| {case.batch} | {name} | {cells} |")
-    return lines
+    return _table(["B", "contender", "us a step", "share of the bound", "against PyTorch's loop"], rows)
 
 
 def _flatness(measured, sizes):
-    lines = ["| | " + " | ".join(f"T {size}" for size in sizes) + " | |", "|---" * (len(sizes) + 2) + "|"]
+    rows = []
     for what in ("training", "sampling"):
         for name, results in measured["steps"][what].items():
             costs = [_median(result) / size for result, size in zip(results, sizes, strict=True)]
             relative = [cost / costs[0] for cost in costs]
             flat = "does not grow" if max(relative) <= 1.1 else "grows"
-            row = " | ".join(f"{each:.2f}" for each in relative)
-            lines.append(f"| {what}, {name} | {row} | {flat} |")
-    return lines
+            rows.append([f"{what}, {name}", *(f"{each:.2f}" for each in relative), flat])
+    return _table(["", *(f"T {size}" for size in sizes), ""], rows)
 
 
 def report(measured, growth):
-    """The section, from what speed.py's `measure` returned and the sizes over which cost was followed."""
+    """The section, from what speed.py measured and the sizes over which cost was followed."""
     ((values, compiled),) = measured["compiled"]
     start, versions = measured["start_up"], ", ".join(f"{k} {v}" for k, v in measured["versions"].items())
     own = start["whole"] - start["libraries"] - start["data"] - start["step"]

@@ -19,7 +19,7 @@ flags.DEFINE_integer("seed", 0, "names the file: other seeds give other series",
 flags.DEFINE_string("output", None, "file to write; the suffix .npz, .csv or .tfrecord chooses the format")
 flags.DEFINE_integer("chunk_size", 4096, "series held in memory at once, rounded up to whole batches", lower_bound=1)
 flags.DEFINE_bool(
-    "xla", False, "compile for this length first: up to twice as fast, but other bytes than a server for the same seeds"
+    "xla", False, "compile for this length first: up to twice as fast, but other series than a server's for these seeds"
 )
 flags.mark_flags_as_required(["model", "output"])
 

@@ -91,10 +91,8 @@ def _build_models(channels):
 
     row = ZOO[FLAGS.model]
     how = {"seed": FLAGS.seed, "xla": True, "precision": FLAGS.precision}
-    generator, discriminator = (
-        Generator(row.generator, channels, **how),
-        Discriminator(row.discriminator, channels, **how),
-    )
+    generator = Generator(row.generator, channels, **how)
+    discriminator = Discriminator(row.discriminator, channels, **how)
     generator.build()
     discriminator.build()
     return generator, discriminator

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.layers.parts import parts
+from sensegen_tf.layers.parts import in_parts
 
 # The model always runs at this batch size, so that a row is computed by the same kernels in any chunk.
 BATCH_SIZE = 256
@@ -32,7 +32,7 @@ def _compiled(sample, length):
     def one(seed):
         return sample(seed=seed, length=tf.fill([seed.shape[0]], length))["samples"]
 
-    return tf.function(lambda seed: tf.concat([one(seed[part]) for part in parts(BATCH_SIZE)], 0))
+    return tf.function(lambda seed: in_parts(one, seed))
 
 
 def generate(version, count, length, seed, chunk_size, xla=False):

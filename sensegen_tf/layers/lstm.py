@@ -124,6 +124,11 @@ def _scan(z, recurrent_kernel, h0, c0, mask, dtype, xla):
     return scan(z, recurrent_kernel, h0, c0)
 
 
+def policy(precision, otherwise="float32"):
+    """The Keras dtype policy of a layer that multiplies in `precision` and keeps its weights in float32."""
+    return "mixed_bfloat16" if precision == "bfloat16" else otherwise
+
+
 def on_gpu():
     """Whether recurrent layers run on a GPU: where TensorFlow sees one."""
     return bool(tf.config.list_physical_devices("GPU"))
@@ -157,7 +162,7 @@ class LSTM(keras.layers.Layer):
             recurrent_initializer=keras.initializers.Orthogonal(seed=seed),
             return_sequences=True,
             return_state=True,
-            dtype="mixed_bfloat16" if precision == "bfloat16" else self.dtype_policy,
+            dtype=policy(precision, self.dtype_policy),
             name="lstm",
         )
         self._products = self.fused.compute_dtype

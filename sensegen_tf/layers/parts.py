@@ -6,6 +6,8 @@ for the cores to meet. Parts of a batch, each with a loop of its own, fill each 
 
 import itertools
 
+import tensorflow as tf
+
 from sensegen_tf.layers.lstm import on_gpu
 
 _MOST, _LEAST_ROWS = 4, 8
@@ -16,3 +18,8 @@ def parts(rows):
     count = 1 if on_gpu() else min(_MOST, max(1, rows // _LEAST_ROWS))
     cuts = [rows * part // count for part in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
+
+
+def in_parts(function, batch):
+    """`function` of a batch [B, ...] whose rows do not depend on each other, in parts side by side: [B, ...]."""
+    return tf.concat([function(batch[part]) for part in parts(batch.shape[0])], 0)

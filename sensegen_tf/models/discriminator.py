@@ -15,8 +15,8 @@ class Discriminator(SizedModel):
 
     config_class = DiscriminatorConfig
 
-    def __init__(self, config, channels, seed=0, xla=False, precision="float32", **kwargs):
-        super().__init__(config, channels, seed, xla, precision, **kwargs)
+    def __init__(self, config, channels, seed=0, **kwargs):
+        super().__init__(config, channels, seed, **kwargs)
         self.recurrent, self.dense = self._recurrent(), self._dense()
         self.logit = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed), name="logit")
 

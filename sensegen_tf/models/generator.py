@@ -19,8 +19,8 @@ class Generator(SizedModel):
 
     config_class = GeneratorConfig
 
-    def __init__(self, config, channels, seed=0, xla=False, precision="float32", **kwargs):
-        super().__init__(config, channels, seed, xla, precision, **kwargs)
+    def __init__(self, config, channels, seed=0, **kwargs):
+        super().__init__(config, channels, seed, **kwargs)
         self.recurrent, self.dense = self._recurrent(), self._dense()
         self.head = MixtureHead(channels, config.components, config.scale_floor, seed, name="head")
 

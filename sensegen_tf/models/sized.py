@@ -4,7 +4,7 @@ import dataclasses
 
 import keras
 
-from sensegen_tf.layers.lstm import LSTMStack
+from sensegen_tf.layers.lstm import LSTMStack, policy
 
 
 class SizedModel(keras.Model):
@@ -33,7 +33,7 @@ class SizedModel(keras.Model):
             self.config.dense_units,
             activation="sigmoid",
             kernel_initializer=keras.initializers.GlorotUniform(self.seed),
-            dtype="mixed_bfloat16" if self.precision == "bfloat16" else "float32",
+            dtype=policy(self.precision),
             name="dense",
         )
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from sensegen_tf.data.pipeline import minibatches
 from sensegen_tf.errors import InputError
 from sensegen_tf.layers.mixture import row_noise
-from sensegen_tf.layers.parts import parts
+from sensegen_tf.layers.parts import in_parts, parts
 from sensegen_tf.training import losses
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR
 
@@ -134,7 +134,7 @@ class Trainer:
 
     @tf.function
     def _rollout(self, noise):
-        return tf.concat([self._compiled_rollout(noise[part]) for part in parts(noise.shape[0])], 0)
+        return in_parts(self._compiled_rollout, noise)
 
     @tf.function(jit_compile=True)
     def _compiled_rollout(self, noise):
