@@ -70,7 +70,8 @@ def ours_training(case, precision="float32"):
     tf = _tensorflow()
     trainer = _trainer(*_models(case, xla=True, precision=precision), case)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
-    return lambda: float(trainer.generator_step(series)[0])
+    nobody, no_code = tf.zeros([case.batch], tf.int32), tf.zeros([case.batch, 0])
+    return lambda: float(trainer.generator_step(series, nobody, nobody, no_code)[0])
 
 
 def keras_training(case):
@@ -78,7 +79,7 @@ def keras_training(case):
     tf = _tensorflow()
     import keras
 
-    from sensegen_tf.layers.mixture import MixtureHead
+    from sensegen_tf.layers.mixture import Anchor, MixtureHead
     from sensegen_tf.training import losses
 
     recurrent = [keras.layers.LSTM(case.units, return_sequences=True) for _ in range(case.layers)]
@@ -93,8 +94,9 @@ def keras_training(case):
     @tf.function
     def step(series):
         with tf.GradientTape() as tape:
-            parameters = model(tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]]))
-            loss = losses.negative_log_likelihood(head.distribution(parameters), series)
+            raw = model(tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]]))
+            mixture = head.unpack(raw, Anchor(tf.zeros_like(series), tf.ones([case.channels]), None))
+            loss = losses.negative_log_likelihood(head.distribution(mixture).log_prob(series), 1)
         variables = [variable.value for variable in model.trainable_variables]
         optimizer.apply(tape.gradient(loss, variables), model.trainable_variables)
         return loss
@@ -157,24 +159,23 @@ def torch_training(case, precision="float32", compiled=False):
 def ours_sampling(case, how="compiled"):
     """A rollout from noise; "compiled" with XLA in parts, "graph" as a server runs it, "stream" a call a step."""
     tf = _tensorflow()
-    from sensegen_tf.layers.mixture import row_noise
-
     generator, discriminator = _models(case)
-    noise = tf.function(row_noise)(tf.range(case.batch, dtype=tf.int64), case.steps, case.channels)
+    noise, series_noise = tf.function(generator.noise)(tf.range(case.batch, dtype=tf.int64), case.steps)
+    condition = tf.zeros([case.batch, 0])
     if how == "compiled":
         trainer = _trainer(generator, discriminator, case)
-        return lambda: trainer._rollout(noise).numpy()[0, 0, 0]
+        return lambda: trainer._rollout(noise, series_noise, tf.zeros([case.batch], tf.int32)).numpy()[0, 0, 0]
     if how == "graph":
         rollout = tf.function(generator.rollout)
-        return lambda: rollout(noise).numpy()[0, 0, 0]
+        return lambda: rollout(noise, condition).numpy()[0, 0, 0]
     step = tf.function(generator.step, jit_compile=True)
     noises = tf.unstack(noise, axis=1)
 
     def work():
-        state = generator.initial_state(case.batch)
+        state = generator.initial_state(condition)
         for each in noises:
             sample, state = step(each, state)
-        return sample.numpy()[0, 0]
+        return sample.numpy()[0, 0, 0]
 
     return work
 

@@ -9,6 +9,7 @@ The same flags give the same bytes on the same machine, whatever --chunk_size is
 from absl import flags
 
 from sensegen_tf import commands
+from sensegen_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
@@ -16,12 +17,23 @@ flags.DEFINE_string("model", None, "folder of a SavedModel version, or of versio
 flags.DEFINE_integer("num", 1000, "how many series", lower_bound=1, upper_bound=2**32 - 1)
 flags.DEFINE_integer("length", None, "samples in a series; by default as long as the training windows", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "names the file: other seeds give other series", lower_bound=0, upper_bound=2**31 - 1)
+flags.DEFINE_string("label", None, "label of all series, of a conditional model; by default as common as in training")
 flags.DEFINE_string("output", None, "file to write; the suffix .npz, .csv or .tfrecord chooses the format")
 flags.DEFINE_integer("chunk_size", 4096, "series held in memory at once, rounded up to whole batches", lower_bound=1)
 flags.DEFINE_bool(
     "xla", False, "compile for this length first: up to twice as fast, but other series than a server's for these seeds"
 )
 flags.mark_flags_as_required(["model", "output"])
+
+
+def _shares(card):
+    """The shares of the labels that the flags ask for."""
+    if FLAGS.label is None:
+        return card.label_shares
+    if FLAGS.label not in card.labels:
+        there = ", ".join(card.labels) or "none, since it is not conditional"
+        raise InputError(f"--label={FLAGS.label}: the model has no such label; it has {there}")
+    return tuple(float(name == FLAGS.label) for name in card.labels)
 
 
 def main():
@@ -34,14 +46,15 @@ def main():
     writers.check_suffix(FLAGS.output)
     version = saved_model.find_version(FLAGS.model)
     card = saved_model.read_card(version)
-    length = FLAGS.length or card.window_length
+    length, shares = FLAGS.length or card.window_length, _shares(card)
     with (
         writers.open_writer(FLAGS.output, card, FLAGS.num, length) as write,
         tqdm.tqdm(total=FLAGS.num, unit="series", desc="sampling") as bar,
     ):
-        for seeds, samples in local.generate(version, FLAGS.num, length, FLAGS.seed, FLAGS.chunk_size, FLAGS.xla):
-            write(seeds, samples)
-            bar.update(len(samples))
+        asked = FLAGS.num, length, FLAGS.seed, FLAGS.chunk_size, shares, FLAGS.xla
+        for chunk in local.generate(version, *asked):
+            write(*chunk)
+            bar.update(len(chunk[0]))
     print(f"{FLAGS.num} series of {length} samples ({length / card.rate:.2f} s at {card.rate:g} Hz): {FLAGS.output}")
 
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 
+import numpy as np
 from absl import flags
 
 from sensegen_tf import commands, data_flags
@@ -46,6 +47,16 @@ flags.DEFINE_enum(
     ["float32", "bfloat16"],
     "of the matrix products of the training; state, mixture and optimiser stay float32, and so does the exported model",
 )
+flags.DEFINE_bool("dequantize", True, "spread values that lie on the sensor's grid over its steps while training")
+flags.DEFINE_enum(
+    "generator_objective",
+    "likelihood",
+    ["likelihood", "adversarial", "both"],
+    "what the generator descends: its negative log-likelihood (as published), what the discriminator says of its own "
+    "series, through them, or both",
+)
+flags.DEFINE_float("adversarial_weight", 1.0, "of the discriminator's part in the objective", lower_bound=0)
+flags.DEFINE_integer("adversarial_batch_size", 32, "series in that part of a step, at most --batch_size", lower_bound=1)
 flags.DEFINE_bool("balance_labels", False, "give every label the same share of the minibatches")
 flags.DEFINE_integer("evaluation_windows", 512, "most held-out windows measured an outer iteration", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bound=2**31 - 1)
@@ -57,6 +68,8 @@ flags.DEFINE_bool("quick_report", False, "the same with fewer repeats, in about 
 flags.DEFINE_float("checkpoint_seconds", 60, "longest time between two checkpoints", lower_bound=0)
 flags.mark_flags_as_required(["source", "run_dir"])
 
+# Windows of whose first values the first step's mixture is made.
+_START_WINDOWS = 8192
 # Series that are sampled for the picture and its figures.
 _PICTURE_SERIES = 512
 # Real windows that are measured beside them.
@@ -85,27 +98,42 @@ class _Interrupt:
         signal.signal(number, self._before[number])
 
 
-def _build_models(channels):
+def _build_models(dataset):
+    from sensegen_tf.data.windows import numbered
     from sensegen_tf.models.discriminator import Discriminator
     from sensegen_tf.models.generator import Generator
 
     row = ZOO[FLAGS.model]
     how = {"seed": FLAGS.seed, "xla": True, "precision": FLAGS.precision}
-    generator = Generator(row.generator, channels, **how)
-    discriminator = Discriminator(row.discriminator, channels, **how)
+    channels, labels = len(dataset.channels), len(_labels(dataset))
+    people = len(dataset.training.people) if row.generator.code else 0
+    generator = Generator(row.generator, channels, labels=labels, people=people, **how)
+    discriminator = Discriminator(row.discriminator, channels, labels=labels, **how)
     generator.build()
     discriminator.build()
+    some = dataset.training.spread(_START_WINDOWS)
+    label = numbered(_labels(dataset), some.labels, "the label")
+    generator.adapt(dataset.standardizer.increment, dataset.standardizer.to_standard(some.values), label)
+    discriminator.adapt(dataset.standardizer.increment)
     return generator, discriminator
+
+
+def _labels(dataset):
+    """The labels that the model is conditional on."""
+    return dataset.training.label_names if ZOO[FLAGS.model].generator.conditional else ()
 
 
 def _export(run, generator, dataset):
     from sensegen_tf.serving import saved_model
 
+    counts = dataset.training.describe()["labels"]
     card = saved_model.ModelCard(
         name=FLAGS.model,
         rate=dataset.rate,
         channels=dataset.channels,
         units=dataset.units,
+        labels=_labels(dataset),
+        label_shares=tuple(counts[label] / dataset.training.count for label in _labels(dataset)),
         window_length=dataset.length,
         source=FLAGS.source,
         data=run.read("data"),
@@ -114,15 +142,25 @@ def _export(run, generator, dataset):
         metrics=run.metrics()[-1],
     )
     model_dir = FLAGS.model_dir or run.file("model")
-    return saved_model.write_version(generator, dataset.standardizer, card, model_dir)
+    return saved_model.write_version(generator, dataset, card, model_dir)
+
+
+def _samples(version, dataset, count):
+    """Labels (None of an unconditional model) and values of samples as long as the windows."""
+    from sensegen_tf.generation import local
+    from sensegen_tf.serving import saved_model
+
+    card = saved_model.read_card(version)
+    chunks = local.generate(version, count, dataset.length, FLAGS.seed, count, card.label_shares)
+    ((_, numbers, values),) = chunks
+    return (np.array(card.labels)[numbers] if card.labels else None), values
 
 
 def _look(run, version, dataset):
     """Samples from the exported model; draws real beside synthetic; measures the spectra."""
     from sensegen_tf.evaluation import fidelity
-    from sensegen_tf.generation import local
 
-    ((_, synthetic),) = local.generate(version, _PICTURE_SERIES, dataset.length, FLAGS.seed, _PICTURE_SERIES)
+    _, synthetic = _samples(version, dataset, _PICTURE_SERIES)
     real, heldout = (part.spread(_PICTURE_WINDOWS).values for part in (dataset.training, dataset.heldout))
     low, high = fidelity.usual_band(dataset.rate, dataset.length)
     differences = {
@@ -144,23 +182,22 @@ def _report(run, version, dataset, trainer):
     """Judges samples of the exported model beside the recordings; prints the summary."""
     from sensegen_tf.evaluation import run as evaluation
     from sensegen_tf.evaluation.samples import Samples
-    from sensegen_tf.generation import local
 
     def samples(name, values, **known):
         return Samples(name, values, dataset.rate, dataset.channels, dataset.units, **known)
 
     def real(name, part):
         windows = part.spread(_REPORT_WINDOWS)
-        scored = trainer.log_likelihood(dataset.standardizer.to_standard(windows.values))
+        scored = trainer.log_likelihood(*trainer.standardized(dataset, windows))
         labels = windows.labels if all(windows.labels) else None
         return samples(name, windows.values, subjects=windows.subjects, labels=labels, log_likelihood=scored)
 
     if int(trainer.step) < trainer.schedule.steps:
         raise InputError(f"{run.file('checkpoints')} no longer holds the end of this run, so it cannot be judged")
-    ((_, values),) = local.generate(version, _REPORT_SERIES, dataset.length, FLAGS.seed, _REPORT_SERIES)
+    labels, values = _samples(version, dataset, _REPORT_SERIES)
     summary = evaluation.evaluate(
         real("training windows", dataset.training),
-        samples(f"{_REPORT_SERIES} samples of {version}", values),
+        samples(f"{_REPORT_SERIES} samples of {version}", values, labels=labels),
         real("held-out windows", dataset.heldout),
         run.file("report"),
         FLAGS.seed,
@@ -203,11 +240,12 @@ def _train(run, trainer, checkpoints, dataset):
     from sensegen_tf.training import progress, run_directory
 
     picture = _picture()
-    real = dataset.training.spread(_DRAWN_WINDOWS).values
+    real = dataset.training.spread(_DRAWN_WINDOWS)
+    _, label = trainer.standardized(dataset, real)
 
     def draw():
-        synthetic = dataset.standardizer.to_physical(trainer.generate_for_picture(_DRAWN_WINDOWS, dataset.length))
-        figure = picture.compare(real, synthetic, dataset.rate, dataset.channels, dataset.units, FLAGS.model)
+        synthetic = dataset.standardizer.to_physical(trainer.generate_for_picture(label, dataset.length))
+        figure = picture.compare(real.values, synthetic, dataset.rate, dataset.channels, dataset.units, FLAGS.model)
         return picture.to_image(figure)
 
     first_step, started = int(trainer.step), time.monotonic()
@@ -263,7 +301,7 @@ def main():
         print(f"{run.path} holds this run already, finished.")
         return _print_results(run, results)
 
-    generator, discriminator = _build_models(len(dataset.channels))
+    generator, discriminator = _build_models(dataset)
     trainer = loop.Trainer(generator, discriminator, plan, learning)
     checkpoints = Checkpoints(run.file("checkpoints"), **trainer.state())
     checkpoints.restore()

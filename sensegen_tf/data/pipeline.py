@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import typing
 import zlib
 
 import numpy as np
@@ -9,12 +10,20 @@ import tensorflow as tf
 
 from sensegen_tf.data import records
 from sensegen_tf.data.recording import Sensor
-from sensegen_tf.data.windows import Dataset, Standardizer, Windows
+from sensegen_tf.data.windows import Dataset, Standardizer, Windows, numbered
 from sensegen_tf.errors import InputError
 
 
+class Minibatch(typing.NamedTuple):
+    """Values float32 [B, T, C], physical; numbers of the label and of the person, int32 [B], in the sorted names."""
+
+    values: np.ndarray
+    label: np.ndarray
+    person: np.ndarray
+
+
 def minibatches(windows, batch_size, seed, first, balance=False):
-    """Shuffled minibatches of physical values; every epoch visits every window once, in an order of its own.
+    """Shuffled minibatches; every epoch visits every window once, in an order of its own.
 
     Args:
       windows: `Windows` or `Shards`.
@@ -24,7 +33,7 @@ def minibatches(windows, batch_size, seed, first, balance=False):
       balance: whether labels take turns, so that each has the same share of a minibatch whatever its number of windows.
 
     Returns:
-      An iterator of float32 [B, T, C].
+      An iterator of `Minibatch`.
 
     Raises:
       InputError: `balance` with shards or without labels; while iterating, a damaged shard.
@@ -55,7 +64,9 @@ def _from_memory(windows, batch_size, seed, first, balance):
     rows = tf.constant(np.argsort(labels, kind="stable"))
     counts = tf.constant(counts, tf.int64)
     starts, kinds = tf.cumsum(counts, exclusive=True), len(names)
-    values = tf.constant(windows.values)
+    label = numbered(windows.label_names, windows.labels, "the label")
+    person = numbered(windows.people, windows.subjects, "the subject")
+    all_rows = [tf.constant(each) for each in (windows.values, label, person)]
 
     def minibatch(number):
         position = number * batch_size + tf.range(batch_size, dtype=tf.int64)  # [B]
@@ -66,7 +77,7 @@ def _from_memory(windows, batch_size, seed, first, balance):
         # The raw op, since tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
         shuffled = tf.raw_ops.RandomIndexShuffle(index=position % count, seed=seeds, max_index=count - 1, rounds=4)
         chosen = tf.gather(rows, tf.gather(starts, kind) + shuffled)
-        return tf.ensure_shape(tf.gather(values, chosen), [batch_size, *values.shape[1:]])
+        return Minibatch(*(tf.ensure_shape(tf.gather(each, chosen), [batch_size, *each.shape[1:]]) for each in all_rows))
 
     return iter(tf.data.Dataset.counter(first).map(minibatch).prefetch(2))
 
@@ -85,6 +96,9 @@ class Shards:
         self._shape = manifest["length"], len(manifest["channels"])
         self._shards = self._split["shards"]
         self.count = self._split["windows"]
+        self.people = tuple(self._split["subjects"])
+        names = tuple(self._split["labels"])
+        self.label_names = () if names == ("",) else names
 
     def describe(self):
         """Counts and checksum, as the windows had them before they were written, and one of the list of shards."""
@@ -110,18 +124,20 @@ class Shards:
         sizes = np.array([shard["windows"] for shard in self._shards])
         epoch, skip = divmod(first * batch_size, self.count)
         visits = self._visits(sizes, seed, epoch)
-        rest = np.empty([0, *self._shape], np.float32)
+        rest = None
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             visit, skip = _skip_visits(visits, sizes, skip)
             pending = pool.submit(self._shuffled, visit, seed)
             while True:
-                windows = pending.result()[skip:]
+                windows = [each[skip:] for each in pending.result()]
                 skip = 0
                 pending = pool.submit(self._shuffled, next(visits), seed)
-                windows = np.concatenate([rest, windows])
-                whole = len(windows) // batch_size * batch_size
-                yield from windows[:whole].reshape(-1, batch_size, *self._shape)
-                rest = windows[whole:].copy()
+                if rest:
+                    windows = [np.concatenate(pair) for pair in zip(rest, windows, strict=True)]
+                whole = len(windows[0]) // batch_size * batch_size
+                for start in range(0, whole, batch_size):
+                    yield Minibatch(*(each[start : start + batch_size] for each in windows))
+                rest = [each[whole:].copy() for each in windows]
 
     def _visits(self, sizes, seed, epoch):
         """(epoch, shard) without end."""
@@ -132,8 +148,11 @@ class Shards:
 
     def _shuffled(self, visit, seed):
         epoch, index = visit
-        windows = self._read(index).values
-        return windows[np.random.default_rng([*seed, epoch, index]).permutation(len(windows))]
+        windows = self._read(index)
+        label = numbered(self.label_names, windows.labels, "the label")
+        person = numbered(self.people, windows.subjects, "the subject")
+        order = np.random.default_rng([*seed, epoch, index]).permutation(windows.count)
+        return [each[order] for each in (windows.values, label, person)]
 
 
 def _skip_visits(visits, sizes, skip):
@@ -164,8 +183,9 @@ def open_prepared(folder):
             length=manifest["length"],
             training=Shards(folder, manifest, "training"),
             heldout=Shards(folder, manifest, "heldout"),
-            standardizer=Standardizer(np.array(manifest["mean"], np.float32), np.array(manifest["std"], np.float32)),
+            standardizer=Standardizer(*(np.array(manifest[key], np.float32) for key in ("mean", "std", "increment"))),
             terms=manifest["terms"],
+            resampled=manifest["resampled"],
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"the manifest of {folder} is incomplete: {error}") from error

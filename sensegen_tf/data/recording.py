@@ -167,6 +167,7 @@ class Collection:
       notes: what a person should know about them, such as records that were skipped.
       holdout_subjects: the subjects that the source itself holds out; empty where it leaves that to the user.
       sensors: what `data.sensor.measure` found, one a channel; empty before it was asked.
+      resampled: whether the recordings are at another rate than the sensors were measured at.
     """
 
     recordings: list[Recording]
@@ -174,6 +175,7 @@ class Collection:
     notes: tuple[str, ...] = ()
     holdout_subjects: tuple[str, ...] = ()
     sensors: tuple[Sensor, ...] = ()
+    resampled: bool = False
 
 
 def check_alike(recordings, *attributes):

@@ -21,7 +21,7 @@ from sensegen_tf.errors import InputError
 from sensegen_tf.files import os_errors, read_json, whole_folder, write_json
 
 MANIFEST = "manifest.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 def example(series, rate, channels, units, subject="", label="", seed=None):

@@ -171,9 +171,13 @@ def _header_of_ours(path):
 
 
 def _read_ours(path, header):
-    config = tables.TableConfig(channels=tuple(header[2:]), time_column=header[1], subject_column=header[0])
-    matches = [re.fullmatch(r"(.+) \[(.*)\]", name) for name in header[2:]]
-    channels = tuple(match[1] if match else name for match, name in zip(matches, header[2:], strict=True))
+    label = "label" if header[-1] == "label" else ""
+    columns = header[2:-1] if label else header[2:]
+    config = tables.TableConfig(
+        channels=tuple(columns), time_column=header[1], subject_column=header[0], label_column=label
+    )
+    matches = [re.fullmatch(r"(.+) \[(.*)\]", name) for name in columns]
+    channels = tuple(match[1] if match else name for match, name in zip(matches, columns, strict=True))
     units = tuple(match[2] if match else "1" for match in matches)
     recordings = tables.table(path, config).recordings
     return [dataclasses.replace(recording, channels=channels, units=units) for recording in recordings]

@@ -58,6 +58,16 @@ class Windows:
         """N."""
         return len(self.values)
 
+    @property
+    def label_names(self):
+        """The labels that occur, sorted; none where no window has one."""
+        return _names(self.labels)
+
+    @property
+    def people(self):
+        """The subjects that occur, sorted."""
+        return tuple(np.unique(self.subjects).tolist())
+
     def spread(self, count):
         """At most `count` of the windows, evenly spread over all."""
         rows = np.linspace(0, self.count - 1, min(count, self.count)).astype(int)
@@ -74,12 +84,37 @@ class Windows:
         }
 
 
+def _names(labels):
+    names = tuple(np.unique(labels).tolist())
+    return () if names == ("",) else names
+
+
+def numbered(names, values, what):
+    """The numbers of `values` in the sorted `names`: int32; zeros where there are no names.
+
+    Raises:
+      InputError: a value that is no name.
+    """
+    if not names:
+        return np.zeros(len(values), np.int32)
+    unknown = sorted(set(values) - set(names))
+    if unknown:
+        raise InputError(f"{what} {unknown[0] or '(none)'} does not occur in the training windows: {', '.join(names)}")
+    return np.searchsorted(names, values).astype(np.int32)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Standardizer:
-    """Channel means and standard deviations of the training split, in physical units; float32 [C] each."""
+    """Statistics of the channels in the training split, float32 [C] each.
+
+    Attributes:
+      mean, std: in physical units.
+      increment: standard deviation of the steps from one sample to the next, standardised.
+    """
 
     mean: np.ndarray
     std: np.ndarray
+    increment: np.ndarray
 
     def to_standard(self, values):
         """Physical [..., C] -> standardised."""
@@ -103,6 +138,7 @@ class Dataset:
       standardizer: of the training windows.
       terms: licence and citation of the recordings.
       notes: what cutting left out.
+      resampled: whether the windows are at another rate than the sensor's, so that they left its grid.
     """
 
     rate: float
@@ -115,6 +151,13 @@ class Dataset:
     standardizer: Standardizer
     terms: str
     notes: tuple[str, ...] = ()
+    resampled: bool = False
+
+    @property
+    def grid(self):
+        """The step of the grid on which each channel's values lie, in physical units, 0 where there is none: [C]."""
+        steps = [0.0 if self.resampled else sensor.resolution or 0.0 for sensor in self.sensors]
+        return np.array(steps, np.float32)
 
     def describe_channels(self):
         """What holds for both splits, as a dictionary that JSON can hold."""
@@ -126,6 +169,8 @@ class Dataset:
             "length": self.length,
             "mean": self.standardizer.mean.tolist(),
             "std": self.standardizer.std.tolist(),
+            "increment": self.standardizer.increment.tolist(),
+            "resampled": self.resampled,
             "terms": self.terms,
         }
 
@@ -244,7 +289,8 @@ def _measure(windows, channels):
                 f"channel {channel} is constant at {low:g} in the training windows; leave it out with --channels"
             )
     mean, std = flat.mean(0, dtype=np.float64), flat.std(0, dtype=np.float64)
-    return Standardizer(mean.astype(np.float32), std.astype(np.float32))
+    increment = np.diff(windows.values, axis=1).std((0, 1), dtype=np.float64) / std
+    return Standardizer(*(each.astype(np.float32) for each in (mean, std, increment)))
 
 
 def _check_labels(windows, recordings, config):
@@ -297,4 +343,5 @@ def prepare(collection, config, labels_asked=False):
         standardizer,
         collection.terms,
         _left_out(recordings, config.length, labelled),
+        collection.resampled,
     )

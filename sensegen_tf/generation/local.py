@@ -25,17 +25,32 @@ def row_seeds(seed, first, count):
     return (np.int64(seed) << np.int64(32)) + np.arange(first, first + count, dtype=np.int64)
 
 
-def _compiled(sample, length):
+def row_labels(shares, first, count):
+    """Labels of the rows [first, first + count) in given shares, each alike over any stretch of rows.
+
+    Args:
+      shares: L numbers that sum to 1; none for an unconditional model.
+      first, count: below 2^32.
+
+    Returns:
+      int32 [count]; zeros for an unconditional model. The multiples of the golden ratio spread most evenly over [0, 1).
+    """
+    spread = np.arange(first, first + count) * ((np.sqrt(5) - 1) / 2) % 1
+    return np.searchsorted(np.cumsum(shares)[:-1], spread, side="right").astype(np.int32)
+
+
+def _compiled(sample, length, conditional):
     """The signature `sample` for series of one length, compiled with XLA and run in parts side by side."""
 
     @tf.function(jit_compile=True)
-    def one(seed):
-        return sample(seed=seed, length=tf.fill([seed.shape[0]], length))["samples"]
+    def one(seed, label):
+        labels = {"label": label} if conditional else {}
+        return sample(seed=seed, length=tf.fill([seed.shape[0]], length), **labels)["samples"]
 
-    return tf.function(lambda seed: in_parts(one, seed))
+    return tf.function(lambda seed, label: in_parts(one, seed, label))
 
 
-def generate(version, count, length, seed, chunk_size, xla=False):
+def generate(version, count, length, seed, chunk_size, shares=(), xla=False):
     """Generates series in chunks.
 
     Args:
@@ -44,10 +59,11 @@ def generate(version, count, length, seed, chunk_size, xla=False):
       length: T.
       seed: of the file, in [0, 2^31).
       chunk_size: about how many series are held in memory at once: rounded up to whole batches.
+      shares: of the labels, see `row_labels`; none for an unconditional model.
       xla: whether the model is compiled for this length first, which is faster and draws other series for a seed.
 
     Yields:
-      (seeds int64 [n], samples float32 [n, T, C]).
+      (seeds int64 [n], labels int32 [n], samples float32 [n, T, C]).
 
     Raises:
       InputError: the SavedModel cannot be loaded.
@@ -58,15 +74,20 @@ def generate(version, count, length, seed, chunk_size, xla=False):
     except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
         raise InputError(f"cannot load the SavedModel at {version}: {error}") from error
     chunk = math.ceil(chunk_size / BATCH_SIZE) * BATCH_SIZE
-    lengths = tf.fill([BATCH_SIZE], length)
+    lengths, conditional = tf.fill([BATCH_SIZE], length), bool(len(shares))
 
-    def served(seed):
-        return signature(seed=seed, length=lengths)["samples"]
+    def served(seed, label):
+        labels = {"label": label} if conditional else {}
+        return signature(seed=seed, length=lengths, **labels)["samples"]
 
-    sample = _compiled(signature, length) if xla else served
+    sample = _compiled(signature, length, conditional) if xla else served
     for first in range(0, count, chunk):
         stop = min(first + chunk, count)
         batches = [
-            sample(tf.constant(row_seeds(seed, start, BATCH_SIZE))).numpy() for start in range(first, stop, BATCH_SIZE)
+            sample(
+                tf.constant(row_seeds(seed, start, BATCH_SIZE)), tf.constant(row_labels(shares, start, BATCH_SIZE))
+            ).numpy()
+            for start in range(first, stop, BATCH_SIZE)
         ]
-        yield row_seeds(seed, first, stop - first), np.concatenate(batches)[: stop - first]
+        rows = first, stop - first
+        yield row_seeds(seed, *rows), row_labels(shares, *rows), np.concatenate(batches)[: stop - first]

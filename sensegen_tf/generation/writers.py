@@ -20,16 +20,17 @@ def _member(archive, name):
 
 @contextlib.contextmanager
 def _npz(path, card, count, length):
-    """NPZ: `samples` float32 [N, T, C], `seeds` int64 [N], `rate`, `channels`, `units`."""
-    seeds = []
+    """NPZ: `samples` float32 [N, T, C], `seeds` int64 [N], `rate`, `channels`, `units`, where known `labels` [N]."""
+    seeds, labels = [], []
     with zipfile.ZipFile(path, "w") as archive:
         with _member(archive, "samples") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (count, length, len(card.channels))}
             np.lib.format.write_array_header_1_0(file, header)
 
-            def write(chunk_seeds, samples):
+            def write(chunk_seeds, chunk_labels, samples):
                 file.write(np.ascontiguousarray(samples, "<f4").data)
                 seeds.append(chunk_seeds)
+                labels.append(chunk_labels)
 
             yield write
         rest = {
@@ -38,6 +39,8 @@ def _npz(path, card, count, length):
             "channels": np.array(card.channels),
             "units": np.array(card.units),
         }
+        if card.labels:
+            rest["labels"] = np.array(card.labels)[np.concatenate(labels)]
         for name, value in rest.items():
             with _member(archive, name) as file:
                 np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
@@ -45,20 +48,22 @@ def _npz(path, card, count, length):
 
 @contextlib.contextmanager
 def _csv(path, card, count, length):
-    """CSV, a row a sample: number of the series, time in seconds, one column a channel with its unit."""
+    """CSV, a row a sample: number of the series, time in seconds, one column a channel with its unit, where known the
+    label."""
     del count
     times = [f"{index / card.rate:.6f}" for index in range(length)]
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["series", "time [s]"] + [f"{c} [{u}]" for c, u in zip(card.channels, card.units, strict=True)])
+        channels = [f"{c} [{u}]" for c, u in zip(card.channels, card.units, strict=True)]
+        writer.writerow(["series", "time [s]", *channels, *(["label"] if card.labels else [])])
         written = 0
 
-        def write(chunk_seeds, samples):
+        def write(chunk_seeds, chunk_labels, samples):
             nonlocal written
-            for series in samples:
+            for number, series in zip(chunk_labels, samples, strict=True):
                 # str of a float32 is the shortest text that reads back as the same float32.
-                rows = zip(times, series, strict=True)
-                writer.writerows([written, time, *map(str, values)] for time, values in rows)
+                rows, label = zip(times, series, strict=True), card.labels[number : number + 1]
+                writer.writerows([written, time, *map(str, values), *label] for time, values in rows)
                 written += 1
 
         yield write
@@ -70,9 +75,11 @@ def _tfrecord(path, card, count, length):
     del count, length
     with os_errors(), tf.io.TFRecordWriter(path) as writer:
 
-        def write(chunk_seeds, samples):
-            for seed, series in zip(chunk_seeds, samples, strict=True):
-                writer.write(records.example(series, card.rate, card.channels, card.units, seed=int(seed)))
+        def write(chunk_seeds, chunk_labels, samples):
+            for seed, number, series in zip(chunk_seeds, chunk_labels, samples, strict=True):
+                label = card.labels[number] if card.labels else ""
+                example = records.example(series, card.rate, card.channels, card.units, label=label, seed=int(seed))
+                writer.write(example)
 
         yield write
 
@@ -103,7 +110,7 @@ def open_writer(path, card, count, length):
       length: T of each.
 
     Yields:
-      A function of (seeds int64 [n], samples float32 [n, T, C]) that writes a chunk.
+      A function of (seeds int64 [n], labels int32 [n], samples float32 [n, T, C]) that writes a chunk.
 
     Raises:
       InputError: an unknown suffix, or a file that cannot be written.

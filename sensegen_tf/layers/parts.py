@@ -20,6 +20,6 @@ def parts(rows):
     return [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
 
 
-def in_parts(function, batch):
-    """`function` of a batch [B, ...] whose rows do not depend on each other, in parts side by side: [B, ...]."""
-    return tf.concat([function(batch[part]) for part in parts(batch.shape[0])], 0)
+def in_parts(function, *batch):
+    """`function` of arrays [B, ...] whose rows do not depend on each other, in parts side by side: [B, ...]."""
+    return tf.concat([function(*(each[part] for each in batch)) for part in parts(batch[0].shape[0])], 0)

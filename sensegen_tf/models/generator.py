@@ -1,115 +1,254 @@
 """The generator: a recurrent mixture density network that predicts the next sample from those before it."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from sensegen_tf.layers.mixture import MixtureHead
+from sensegen_tf.layers.context import Context
+from sensegen_tf.layers.mixture import Anchor, MixtureHead, row_noise
 from sensegen_tf.models.sized import SizedModel
 from sensegen_tf.models.zoo import GeneratorConfig
 
 
+# Streams of a row's noise, see `row_noise`.
+_OF_STEPS, _OF_SERIES = 0, 1
+
+
 @keras.saving.register_keras_serializable("sensegen_tf")
 class Generator(SizedModel):
-    """p(x_t | x_1 .. x_{t-1}) as a mixture of Gaussians (SenseGen, section III, figure 2).
+    """p(x_t | x_1 .. x_{t-1}, condition) as a mixture of Gaussians (SenseGen, section III, figure 2).
 
-    The input of a step is the previous value, zeros before the first. All values are standardised.
+    A step generates one sample, or a block of n of them. Its input is what `layers.context.Context` tells of the past
+    (as published, the previous value, zeros before the first) and the condition: the label and the code of the person,
+    where the model has them. All values are standardised.
 
-    Arguments as `SizedModel`, with a `GeneratorConfig`.
+    Arguments as `SizedModel`, with a `GeneratorConfig`, and
+      labels: L, how many labels there are to condition on; 0 for none.
+      people: how many people have a code of their own; 0 for none.
     """
 
     config_class = GeneratorConfig
 
-    def __init__(self, config, channels, seed=0, **kwargs):
+    def __init__(self, config, channels, seed=0, labels=0, people=0, **kwargs):
         super().__init__(config, channels, seed, **kwargs)
+        self.labels, self.people = labels, people
+        self.block = config.block
+        self.context = Context(
+            channels, config.block, config.lags, config.levels, config.refractory, name="context"
+        )
         self.recurrent, self.dense = self._recurrent(), self._dense()
-        self.head = MixtureHead(channels, config.components, config.scale_floor, seed, name="head")
+        self.head = MixtureHead(
+            channels * config.block,
+            config.components,
+            config.scale_floor,
+            config.covariance,
+            config.rank,
+            self.context.regressors,
+            seed,
+            name="head",
+        )
+
+    @property
+    def code_size(self):
+        """E, numbers in the code of a person."""
+        return self.config.code if self.people else 0
+
+    @property
+    def condition_size(self):
+        """Q = L + E."""
+        return self.labels + self.code_size
 
     def build(self, input_shape=None):
         del input_shape
-        self.recurrent.build((None, None, self.channels))
+        self.recurrent.build((None, None, self.context.size + self.condition_size))
         self.dense.build((None, self.config.units[-1]))
         self.head.build((None, self.config.dense_units))
         if self.config.learned_start:
             self.start = self.add_weight(name="start", shape=(self.head.size,), initializer=self._spread)
+            if self.condition_size:
+                shape = (self.condition_size, self.head.size)
+                self.start_by_condition = self.add_weight(name="start_by_condition", shape=shape, initializer="zeros")
+        if self.config.increments:
+            self.unit = self.add_weight(name="unit", shape=(self.channels,), initializer="ones", trainable=False)
+        if self.code_size:
+            normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
+            self.codes = self.add_weight(name="codes", shape=(self.people, self.code_size), initializer=normal)
 
     def _spread(self, shape, dtype=None):
-        """Locations drawn from a standard normal; logits 0 and raw scales 0."""
-        k, kc = self.config.components, self.config.components * self.channels
-        loc = tf.random.stateless_normal([kc], [self.seed, 0], dtype=dtype, alg="philox")
-        return tf.reshape(tf.concat([tf.zeros([k], dtype), loc, tf.zeros([kc], dtype)], 0), shape)
+        """Locations drawn from a standard normal; all else 0."""
+        k, kd = self.config.components, self.config.components * self.head.dimensions
+        loc = tf.random.stateless_normal([kd], [self.seed, 0], dtype=dtype, alg="philox")
+        return tf.reshape(tf.concat([tf.zeros([k], dtype), loc, tf.zeros([self.head.size - k - kd], dtype)], 0), shape)
 
-    def _parameters(self, features, previous, started):
-        """Mixture parameters [..., P] from features [..., U], previous values [..., C] and a mask [..., 1] of the steps
-        that are not the first."""
-        parameters = self.head(self.dense(features))
-        if self.config.residual:
-            parameters = self.head.shift(parameters, previous)
-        if self.config.learned_start:
-            parameters = tf.where(started, parameters, self.start)
-        return parameters
-
-    def call(self, series):
-        """Teacher forcing: the mixture parameters of every step, given the true steps before it.
+    def adapt(self, increments, series, label):
+        """Starts from what is known of the recordings, where the configuration says so (`increments`).
 
         Args:
-          series: [B, T, C].
+          increments: [C], their spread, the unit of what the model is told and of its mixtures.
+          series: float32 [N, T, C], of which the first block is fitted, for each label on its own.
+          label: int32 [N].
+        """
+        super().adapt(increments)
+        if not (self.config.increments and self.config.learned_start):
+            return
+        first = np.reshape(series[:, : self.block], [len(series), -1])
+        if not self.labels:
+            self.start.assign(self.head.fitted(first))
+            return
+        of_label = [first[label == number] for number in range(self.labels)]
+        by_label = [self.head.fitted(own if len(own) else first) for own in of_label]
+        codes = np.zeros([self.code_size, self.head.size], np.float32)
+        self.start.assign(tf.zeros_like(self.start))
+        self.start_by_condition.assign(np.concatenate([by_label, codes]))
+
+    def condition(self, label, code):
+        """What a whole series is conditioned on.
+
+        Args:
+          label: int32 [B], in [0, L); of no meaning where L is 0.
+          code: [B, E], see `person_code` and `drawn_code`.
 
         Returns:
-          Packed parameters [B, T, P]; those at t are of the distribution of series[:, t].
+          [B, Q].
         """
-        previous = tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])  # [B, T, C]
-        features, _ = self.recurrent(previous)  # [B, T, U]
-        started = (tf.range(tf.shape(series)[1]) > 0)[None, :, None]  # [1, T, 1]
-        return self._parameters(features, previous, started)
+        return tf.concat([tf.one_hot(label, self.labels), code], -1)
 
-    def distribution(self, series):
-        """The `tfd.MixtureSameFamily` of every step under teacher forcing: batch shape [B, T], event shape [C]."""
-        return self.head.distribution(self(series))
+    def person_code(self, person, noise):
+        """The codes [B, E] of people, int32 [B], blurred by normal noise [B, E] so that what lies between people is
+        learnt too."""
+        if not self.code_size:
+            return tf.zeros([tf.shape(person)[0], 0])
+        codes = tf.gather(tf.convert_to_tensor(self.codes), person)
+        codes *= tf.math.rsqrt(tf.reduce_mean(tf.square(codes), -1, keepdims=True) + 1e-6)
+        return codes + self.config.code_noise * noise
 
-    def initial_state(self, batch_size):
-        """What a rollout carries: the previous value [B, C], whether there was one [B, 1], and the recurrent state."""
-        previous, started = tf.zeros([batch_size, self.channels]), tf.zeros([batch_size, 1], tf.bool)
-        return previous, started, self.recurrent.initial_state(batch_size)
+    def drawn_code(self, noise):
+        """Codes [B, E] of people who do not exist: from noise [B, 1 + E], near somebody's whom the uniform chooses."""
+        person = tf.cast(noise[:, 0] * self.people, tf.int32)
+        return self.person_code(tf.minimum(person, max(self.people - 1, 0)), noise[:, 1 : 1 + self.code_size])
+
+    def _unit(self):
+        return tf.convert_to_tensor(self.unit) if self.config.increments else tf.ones([self.channels])
+
+    def _mixture(self, features, newest, regressors, started, condition):
+        """The `Mixture` from features [..., U], what the context told, a mask [..., 1] of the steps that are not the
+        first, and the condition [B, Q]."""
+        raw = self.head(self.dense(features))
+        unit, base = tf.tile(self._unit(), [self.block]), tf.tile(newest, [1] * (newest.shape.rank - 1) + [self.block])
+        if not self.config.residual:
+            base = tf.zeros_like(base)
+        if self.config.learned_start:
+            start = tf.convert_to_tensor(self.start)
+            if self.condition_size:
+                start += tf.matmul(condition, self.start_by_condition)  # [B, P]
+                start = tf.reshape(start, [-1, *[1] * (raw.shape.rank - 2), self.head.size])
+            raw, unit = tf.where(started, raw, start), tf.where(started, unit, 1.0)
+        return self.head.unpack(raw, Anchor(base, unit, regressors))
+
+    def blocks(self, series):
+        """[B, T, C] -> [B, S, n, C], S = T / n."""
+        shape = tf.shape(series)
+        blocks = tf.reshape(series, [shape[0], shape[1] // self.block, self.block, self.channels])
+        rows, steps = series.shape[:2]
+        return tf.ensure_shape(blocks, [rows, None if steps is None else steps // self.block, *blocks.shape[2:]])
+
+    def call(self, series, condition):
+        """Teacher forcing: the mixture of every step, given the true steps before it.
+
+        Args:
+          series: [B, T, C]; T a multiple of n.
+          condition: [B, Q].
+
+        Returns:
+          A `layers.mixture.Mixture` with batch shape [B, S]; that at s is of block s of the series.
+        """
+        newest, regressors, inputs = self.context(self.blocks(series), self._unit())
+        steps = tf.shape(inputs)[1]
+        constant = tf.tile(condition[:, None], [1, steps, 1])  # [B, S, Q]
+        features, _ = self.recurrent(tf.concat([inputs, constant], -1))  # [B, S, U]
+        started = (tf.range(steps) > 0)[None, :, None]  # [1, S, 1]
+        return self._mixture(features, newest, regressors, started, condition)
+
+    def log_prob(self, mixture, series):
+        """Log-density of a series' blocks [B, S] under the mixtures of `call`, in nats."""
+        blocks = self.blocks(series)
+        flat = tf.reshape(blocks, tf.concat([tf.shape(blocks)[:2], [self.head.dimensions]], 0))
+        return self.head.distribution(mixture).log_prob(flat)
+
+    def initial_state(self, condition):
+        """What a rollout carries: whether it has begun [B, 1], the condition [B, Q], what the context told, its state,
+        and the recurrent state."""
+        rows = tf.shape(condition)[0]
+        told = (
+            tf.zeros([rows, self.channels]),
+            tf.zeros([rows, self.context.regressors, self.channels]),
+            tf.zeros([rows, self.context.size]),
+        )
+        return (
+            tf.zeros([rows, 1], tf.bool),
+            condition,
+            told,
+            self.context.initial_state(rows),
+            self.recurrent.initial_state(rows),
+        )
 
     def step(self, noise, state):
         """One step of a rollout.
 
         Args:
-          noise: [B, 1 + C], see `layers.mixture.row_noise`.
+          noise: [B, 1 + N], see `layers.mixture.row_noise`.
           state: as `initial_state`.
 
         Returns:
-          The sample [B, C] and the new state.
+          The block [B, n, C] and the new state.
         """
-        previous, started, recurrent_state = state
-        features, recurrent_state = self.recurrent.step(previous, recurrent_state)
-        sample = self.head.sample(self._parameters(features, previous, started), noise)
-        return sample, (sample, tf.ones_like(started), recurrent_state)
+        started, condition, (newest, regressors, inputs), context_state, recurrent_state = state
+        features, recurrent_state = self.recurrent.step(tf.concat([inputs, condition], -1), recurrent_state)
+        mixture = self._mixture(features, newest, regressors, started, condition)
+        block = tf.reshape(self.head.sample(mixture, noise), [-1, self.block, self.channels])
+        *told, context_state = self.context.step(block, started, context_state, self._unit())
+        return block, (tf.ones_like(started), condition, tuple(told), context_state, recurrent_state)
 
-    def rollout(self, noise):
+    def noise(self, seed, length):
+        """All the noise that series are made of, a pure function of each row's seed.
+
+        Args:
+          seed: int64 [B].
+          length: T, at least 1; rounded up to whole blocks.
+
+        Returns:
+          Noise of the steps [B, S, 1 + N] and of the series [B, 1 + E], as `generate` takes them.
+        """
+        blocks = (length + self.block - 1) // self.block
+        of_series = row_noise(seed, 1, 1 + self.code_size, _OF_SERIES)[:, 0]
+        return row_noise(seed, blocks, self.head.noise_size, _OF_STEPS), of_series
+
+    def generate(self, noise, series_noise, label):
+        """Series [B, S * n, C], standardised, from `noise` and labels int32 [B]."""
+        return self.rollout(noise, self.condition(label, self.drawn_code(series_noise)))
+
+    def rollout(self, noise, condition):
         """Series from noise: each step is sampled from the mixture that the steps before it give.
 
         Args:
-          noise: [B, T, 1 + C].
+          noise: [B, S, 1 + N].
+          condition: [B, Q].
 
         Returns:
-          [B, T, C], standardised.
+          [B, S * n, C], standardised.
         """
-        noise = tf.transpose(noise, [1, 0, 2])  # [T, B, 1 + C]
-        batch_size, steps = tf.shape(noise)[1], tf.shape(noise)[0]
+        noise = tf.transpose(noise, [1, 0, 2])  # [S, B, 1 + N]
+        rows, steps = tf.shape(noise)[1], tf.shape(noise)[0]
+        array = tf.TensorArray(tf.float32, size=steps, element_shape=[noise.shape[1], self.block, self.channels])
 
         def body(t, state, series):
-            sample, state = self.step(noise[t], state)
-            return t + 1, state, series.write(t, sample)
+            block, state = self.step(noise[t], state)
+            return t + 1, state, series.write(t, block)
 
-        _, _, series = tf.while_loop(
-            lambda t, *_: t < steps,
-            body,
-            (
-                0,
-                self.initial_state(batch_size),
-                tf.TensorArray(tf.float32, size=steps, element_shape=[None, self.channels]),
-            ),
-            maximum_iterations=steps,
-        )
-        return tf.transpose(series.stack(), [1, 0, 2])  # [B, T, C]
+        start = (0, self.initial_state(condition), array)
+        _, _, series = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
+        series = tf.transpose(series.stack(), [1, 0, 2, 3])  # [B, S, n, C]
+        return tf.reshape(series, [rows, steps * self.block, self.channels])
+
+    def get_config(self):
+        return {**super().get_config(), "labels": self.labels, "people": self.people}

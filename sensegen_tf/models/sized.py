@@ -37,6 +37,11 @@ class SizedModel(keras.Model):
             name="dense",
         )
 
+    def adapt(self, increments):
+        """Takes the spread of the increments [C], standardised, as the unit of what the model is told of them."""
+        if self.config.increments:
+            self.unit.assign(increments)
+
     def plain(self):
         """The same weights in a model that multiplies in float32 and runs without XLA, as it is exported."""
         model = self.from_config(self.get_config())
@@ -54,5 +59,5 @@ class SizedModel(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        sizes = {**config["config"], "units": tuple(config["config"]["units"])}
+        sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in config["config"].items()}
         return cls(**{**config, "config": cls.config_class(**sizes)})

@@ -20,6 +20,8 @@ class ModelCard:
       name: row of the zoo.
       rate: Hz.
       channels, units: C names and units.
+      labels: L names, whose numbers are the input `label`; none for an unconditional model.
+      label_shares: L numbers, how common they were in the training windows; they sum to 1.
       window_length: samples in a training window.
       source: where the recordings came from.
       data: the statistics of the training data, see `data.windows.Dataset.describe`.
@@ -32,6 +34,8 @@ class ModelCard:
     rate: float
     channels: tuple[str, ...]
     units: tuple[str, ...]
+    labels: tuple[str, ...]
+    label_shares: tuple[float, ...]
     window_length: int
     source: str
     data: dict
@@ -46,12 +50,12 @@ def _numbers(model_dir):
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def write_version(generator, standardizer, card, model_dir):
+def write_version(generator, dataset, card, model_dir):
     """Writes the next integer version, which appears whole: a server may be polling the folder.
 
     Args:
       generator: a trained `Generator`.
-      standardizer: the `Standardizer` of its data.
+      dataset: the `Dataset` that it was trained on.
       card: a `ModelCard`.
       model_dir: the model's folder; made if missing.
 
@@ -62,7 +66,12 @@ def write_version(generator, standardizer, card, model_dir):
       InputError: the folder cannot be written.
     """
     path = os.path.join(model_dir, str(max(_numbers(model_dir), default=0) + 1))
-    module = Signatures(generator.plain(), standardizer)
+    # Resampled values left the sensor's grid, but not its range.
+    sensors = [
+        dataclasses.replace(sensor, resolution=float(step) or None)
+        for sensor, step in zip(dataset.sensors, dataset.grid, strict=True)
+    ]
+    module = Signatures(generator.plain(), dataset.standardizer, sensors)
     with whole_folder(path) as temporary, os_errors():
         tf.saved_model.save(module, temporary, signatures=module.signatures())
         write_json(os.path.join(temporary, _CARD), dataclasses.asdict(card))
@@ -95,7 +104,7 @@ def read_card(version):
     path = os.path.join(version, _CARD)
     try:
         values = read_json(path)
-        lists = {name: tuple(values[name]) for name in ("channels", "units")}
+        lists = {name: tuple(values[name]) for name in ("channels", "units", "labels", "label_shares")}
         return ModelCard(**{**values, **lists})
     except (TypeError, KeyError) as error:
         raise InputError(f"{path} is not a model card of this version of sensegen_tf: {error}") from error

@@ -3,17 +3,17 @@
 import tensorflow as tf
 
 
-def negative_log_likelihood(distribution, series):
-    """Mean negative log-likelihood of a step (SenseGen, equation 3; Bishop, 1994).
+def negative_log_likelihood(log_prob, block):
+    """Mean negative log-likelihood of a sample (SenseGen, equation 3; Bishop, 1994).
 
     Args:
-      distribution: a TFP distribution with batch shape [B, T] and event shape [C].
-      series: [B, T, C].
+      log_prob: log-densities of the steps, [B, S].
+      block: n, samples a step.
 
     Returns:
-      A scalar in nats a step, without bounds.
+      A scalar in nats a sample, without bounds.
     """
-    return -tf.reduce_mean(distribution.log_prob(series))
+    return -tf.reduce_mean(log_prob) / block
 
 
 def minimax_discriminator_loss(real_logits, generated_logits):
@@ -29,3 +29,15 @@ def minimax_discriminator_loss(real_logits, generated_logits):
     real = tf.reduce_mean(tf.nn.softplus(-real_logits))
     generated = tf.reduce_mean(tf.nn.softplus(generated_logits))
     return 0.5 * (real + generated)
+
+
+def minimax_generator_loss(generated_logits):
+    """The generator's side, in the form that does not saturate (Goodfellow et al., 2014, section 3).
+
+    Args:
+      generated_logits: [B], above 0 where generated series are taken for real.
+
+    Returns:
+      A scalar in nats, at least 0; ln 2 where nothing is told apart.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-generated_logits))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.windows import Standardizer
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
@@ -20,6 +21,9 @@ PARAMETERS = {
     ("sensegen_small", 3): (130_056, 18_465),
 }
 
+# Of conditional rows.
+LABELS, PEOPLE = 2, 3
+
 
 @pytest.fixture(params=list(ZOO))
 def row(request):
@@ -27,8 +31,9 @@ def row(request):
 
 
 def build(row, channels, seed=0):
-    generator = Generator(ZOO[row].generator, channels, seed)
-    discriminator = Discriminator(ZOO[row].discriminator, channels, seed)
+    labels, people = (LABELS, PEOPLE) if ZOO[row].generator.conditional else (0, 0)
+    generator = Generator(ZOO[row].generator, channels, seed, labels, people)
+    discriminator = Discriminator(ZOO[row].discriminator, channels, seed, labels)
     generator.build()
     discriminator.build()
     return generator, discriminator
@@ -46,19 +51,23 @@ def test_parameter_counts(row, channels):
 
 def test_every_variable_gets_a_gradient_in_the_compiled_graph(row):
     generator, discriminator = build(row, 3)
-    series = tf.random.stateless_normal([4, 12, 3], [0, 0])
+    series, label = tf.random.stateless_normal([4, 16, 3], [0, 0]), tf.constant([0, 1, 1, 0])
+    noise = generator.noise(tf.range(4, dtype=tf.int64), 16)
 
     @tf.function(jit_compile=True)
     def gradients():
         with tf.GradientTape(persistent=True) as tape:
-            likelihood = losses.negative_log_likelihood(generator.distribution(series), series)
-            told = losses.minimax_discriminator_loss(discriminator(series), discriminator(2 * series + 1))
+            condition = generator.condition(label, generator.person_code(label, tf.ones([4, generator.code_size])))
+            log_prob = generator.log_prob(generator(series, condition), series)
+            likelihood = losses.negative_log_likelihood(log_prob, generator.block)
+            told = losses.minimax_discriminator_loss(discriminator(series, label), discriminator(2 * series + 1, label))
+            fooled = losses.minimax_generator_loss(discriminator(generator.generate(*noise, label), label))
         return [
             tape.gradient(loss, [variable.value for variable in model.trainable_variables])
-            for loss, model in ((likelihood, generator), (told, discriminator))
+            for loss, model in ((likelihood, generator), (told, discriminator), (fooled, generator))
         ]
 
-    for model, found in zip((generator, discriminator), gradients(), strict=True):
+    for model, found in zip((generator, discriminator, generator), gradients(), strict=True):
         for variable, gradient in zip(model.trainable_variables, found, strict=True):
             assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0, variable.path
 
@@ -75,11 +84,14 @@ def test_checkpoints_restore_every_variable(row, tmp_path):
 
 def test_the_export_samples_what_the_model_samples(row, tmp_path):
     generator, _ = build(row, 2)
-    standardizer = Standardizer(np.array([1.0, -2.0], "f"), np.array([3.0, 0.5], "f"))
-    module = Signatures(generator, standardizer)
+    standardizer = Standardizer(*(np.array(x, "f") for x in ([1.0, -2.0], [3.0, 0.5], [0.2, 0.4])))
+    module = Signatures(generator, standardizer, [Sensor(0.25, None, 2.0), Sensor()])
     tf.saved_model.save(module, tmp_path, signatures=module.signatures())
     inputs = {"seed": tf.constant([5, 6], tf.int64), "length": tf.constant([9, 4])}
+    if generator.labels:
+        inputs["label"] = tf.constant([1, 0])
     expected = module.sample(**inputs)["samples"].numpy()
     loaded = tf.saved_model.load(tmp_path).signatures["serving_default"](**inputs)
     np.testing.assert_array_equal(loaded["samples"], expected)
     assert expected.shape == (2, 9, 2) and (expected[1, 4:] == 0).all()
+    assert (expected[..., 0] % 0.25 == 0).all() and expected[..., 0].max() <= 2 and (expected[0, :, 1] % 0.25 != 0).all()

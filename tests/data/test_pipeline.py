@@ -16,7 +16,7 @@ def windows(count, labels=None):
 
 
 def dataset(count=50):
-    standardizer = Standardizer(np.array([3.0], "f"), np.array([2.0], "f"))
+    standardizer = Standardizer(*(np.array([x], "f") for x in (3.0, 2.0, 0.5)))
     sensors = (Sensor(0.5, None, 9.0),)
     return Dataset(50.0, ("x",), ("g",), sensors, 2, windows(count), windows(7), standardizer, "terms")
 
@@ -35,7 +35,7 @@ def source(request, prepared):
 
 def take(source, count, first=0, seed=(0, 1), batch_size=8, balance=False):
     batches = pipeline.minibatches(source, batch_size, seed, first, balance)
-    return np.stack([np.asarray(batch)[:, 0, 0] for batch in itertools.islice(batches, count)])
+    return np.stack([np.asarray(batch.values)[:, 0, 0] for batch in itertools.islice(batches, count)])
 
 
 def test_every_window_once_an_epoch_in_changing_order(source):
@@ -43,6 +43,18 @@ def test_every_window_once_an_epoch_in_changing_order(source):
     for epoch in epochs:
         assert sorted(epoch) == list(range(50))
     assert len({tuple(epoch) for epoch in epochs}) == 4
+
+
+def test_labels_and_people_come_along_by_number(tmp_path):
+    labelled = windows(50, ["run", "sit"] * 25)
+    whole = Dataset(**{**vars(dataset()), "training": labelled, "heldout": labelled})
+    records.write_prepared(whole, tmp_path / "set", 16)
+    for source in (labelled, pipeline.open_prepared(tmp_path / "set").training):
+        assert source.label_names == ("run", "sit") and source.people == ("p0", "p1", "p2")
+        for batch in itertools.islice(pipeline.minibatches(source, 8, (0, 1), 0), 10):
+            number = np.asarray(batch.values)[:, 0, 0].astype(int)
+            np.testing.assert_array_equal(batch.label, number % 2)
+            np.testing.assert_array_equal(batch.person, number % 3)
 
 
 @pytest.mark.parametrize("first", [1, 2, 5, 6, 7, 13, 20])
@@ -121,9 +133,9 @@ def test_an_existing_folder_and_another_format_are_refused(prepared):
     with pytest.raises(InputError, match="exists; remove it"):
         records.write_prepared(dataset(), folder, 16)
     manifest = (folder / "manifest.json").read_text()
-    (folder / "manifest.json").write_text(manifest.replace('"format": 1', '"format": 99'))
+    (folder / "manifest.json").write_text(manifest.replace('"format": 2', '"format": 99'))
     with pytest.raises(InputError, match="format 99"):
         pipeline.open_prepared(folder)
-    (folder / "manifest.json").write_text('{"format": 1}')
+    (folder / "manifest.json").write_text('{"format": 2}')
     with pytest.raises(InputError, match="incomplete"):
         pipeline.open_prepared(folder)

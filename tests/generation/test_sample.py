@@ -21,7 +21,7 @@ def make(version, path, count, length, seed=0, chunk_size=4096):
 @pytest.fixture(scope="module")
 def samples(version):
     """300 series of 10 samples."""
-    return np.concatenate([chunk for _, chunk in local.generate(version, 300, 10, 7, 4096)])
+    return np.concatenate([chunk for _, _, chunk in local.generate(version, 300, 10, 7, 4096)])
 
 
 def test_the_command_writes_what_the_engine_generates(version, samples, tmp_path):
@@ -62,15 +62,15 @@ def test_tfrecord_reads_back_exactly(version, samples, tmp_path):
 
 
 def test_a_longer_file_begins_with_the_shorter_one(version, samples):
-    ((_, fewer),) = local.generate(version, 20, 10, 7, 4096)
+    ((_, _, fewer),) = local.generate(version, 20, 10, 7, 4096)
     np.testing.assert_array_equal(fewer, samples[:20])
 
 
 def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(version, samples, tmp_path):
-    whole = np.concatenate([chunk for _, chunk in local.generate(version, 300, 10, 7, 4096, xla=True)])
-    in_chunks = np.concatenate([chunk for _, chunk in local.generate(version, 300, 10, 7, 1, xla=True)])
+    whole = np.concatenate([chunk for _, _, chunk in local.generate(version, 300, 10, 7, 4096, xla=True)])
+    in_chunks = np.concatenate([chunk for _, _, chunk in local.generate(version, 300, 10, 7, 1, xla=True)])
     np.testing.assert_array_equal(in_chunks, whole)
-    ((_, fewer),) = local.generate(version, 20, 10, 7, 4096, xla=True)
+    ((_, _, fewer),) = local.generate(version, 20, 10, 7, 4096, xla=True)
     np.testing.assert_array_equal(fewer, whole[:20])
     # XLA lays a stream of noise out differently: other series, of the same distribution.
     spread = np.sqrt((whole[:, 0].var(0) + samples[:, 0].var(0)) / 300)
@@ -86,7 +86,7 @@ def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(ver
 def test_nothing_is_left_when_generation_breaks(version, tmp_path):
     card = saved_model.read_card(version)
     with pytest.raises(RuntimeError), writers.open_writer(tmp_path / "s.npz", card, 5, 10) as write:
-        write(np.zeros(2, np.int64), np.zeros([2, 10, 3], "f"))
+        write(np.zeros(2, np.int64), np.zeros(2, np.int32), np.zeros([2, 10, 3], "f"))
         raise RuntimeError
     assert os.listdir(tmp_path) == []
 

@@ -4,75 +4,122 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from sensegen_tf.layers.mixture import MixtureHead, row_noise
+from sensegen_tf.layers.mixture import Anchor, Mixture, MixtureHead, row_noise
 
 K, C = 4, 2
+KINDS = {"diagonal": {}, "full": {"covariance": "full"}, "low_rank": {"covariance": "low_rank", "rank": 1}}
 
 
-@pytest.fixture
-def head():
-    head = MixtureHead(C, K, scale_floor=1e-3, seed=5)
+@pytest.fixture(params=list(KINDS))
+def head(request):
+    head = MixtureHead(C, K, scale_floor=1e-3, regressors=2, seed=5, **KINDS[request.param])
     head.build((None, 3))
     return head
 
 
+def mixture(head, raw):
+    """Around bases and in units that differ by dimension."""
+    rows = raw.shape[0]
+    base, unit = tf.tile([[1.0, -2.0]], [rows, 1]), tf.constant([0.5, 2.0])
+    regressors = tf.random.stateless_normal([rows, 2, C], [3, 4])
+    return head.unpack(raw, Anchor(base, unit, regressors))
+
+
 @pytest.fixture
-def parameters():
-    return tf.random.stateless_normal([6, K * (1 + 2 * C)], [1, 2])
+def drawn(head):
+    return mixture(head, tf.random.stateless_normal([6, head.size], [1, 2]))
 
 
-def numpy_log_prob(head, parameters, x):
-    logits, loc, scale = (np.asarray(part, np.float64) for part in head.unpack(parameters))
-    components = scipy.stats.norm.logpdf(x[..., None, :], loc, scale).sum(-1)
-    return scipy.special.logsumexp(scipy.special.log_softmax(logits, -1) + components, -1)
+def covariances(head, drawn):
+    """[..., K, C, C], float64."""
+    scale = np.asarray(drawn.scale, np.float64)
+    diagonal = scale[..., None] * np.eye(C)
+    if head.covariance == "diagonal":
+        return diagonal**2
+    factor = np.asarray(drawn.factor, np.float64)
+    if head.covariance == "full":
+        assert (np.triu(factor) == 0).all()
+        return (factor + diagonal) @ np.swapaxes(factor + diagonal, -1, -2)
+    return diagonal**2 + (factor @ np.swapaxes(factor, -1, -2))[:, None]
 
 
-def test_density_is_the_mixture_written_by_hand(head, parameters):
+def test_density_is_the_mixture_written_by_hand(head, drawn):
     x = np.random.default_rng(0).normal(size=[6, C])
-    distribution = head.distribution(parameters)
+    loc, covariance = np.asarray(drawn.loc, np.float64), covariances(head, drawn)
+    components = np.array(
+        [
+            [scipy.stats.multivariate_normal.logpdf(x[row], loc[row, k], covariance[row, k]) for k in range(K)]
+            for row in range(6)
+        ]
+    )
+    logits = scipy.special.log_softmax(np.asarray(drawn.logits, np.float64), -1)
+    distribution = head.distribution(drawn)
     assert type(distribution).__name__ == "MixtureSameFamily"
-    np.testing.assert_allclose(distribution.log_prob(x.astype("f")), numpy_log_prob(head, parameters, x), rtol=1e-5)
+    expected = scipy.special.logsumexp(logits + components, -1)
+    np.testing.assert_allclose(distribution.log_prob(x.astype("f")), expected, rtol=1e-4)
 
 
-def test_density_stays_finite_far_from_every_component(head, parameters):
-    x = tf.fill([6, C], 1e4)
+def test_density_stays_finite_far_from_every_component(head):
+    raw = tf.random.stateless_normal([6, head.size], [1, 2])
     with tf.GradientTape() as tape:
-        tape.watch(parameters)
-        log_prob = head.distribution(parameters).log_prob(x)
-    assert np.isfinite(log_prob).all() and np.isfinite(tape.gradient(log_prob, parameters)).all()
+        tape.watch(raw)
+        log_prob = head.distribution(mixture(head, raw)).log_prob(tf.fill([6, C], 1e4))
+    assert np.isfinite(log_prob).all() and np.isfinite(tape.gradient(log_prob, raw)).all()
 
 
 def test_scales_have_a_floor(head):
-    _, _, scale = head.unpack(tf.fill([1, K * (1 + 2 * C)], -1e4))
-    np.testing.assert_allclose(scale, 1e-3)
+    np.testing.assert_allclose(mixture(head, tf.fill([1, head.size], -1e4)).scale, 1e-3)
 
 
-def test_samples_agree_with_log_prob(head, parameters):
+def test_locations_and_scales_are_relative_to_their_anchor():
+    head = MixtureHead(2 * C, 1, 0.0, regressors=1)
+    raw = tf.concat([[[0.0]], [[1.0, 2.0, 3.0, 4.0]], tf.zeros([1, 4]), [[10.0, 20.0, 30.0, 40.0]]], -1)
+    base, unit = tf.constant([[100.0, 200.0, 100.0, 200.0]]), tf.constant([1.0, 2.0, 1.0, 2.0])
+    found = head.unpack(raw, Anchor(base, unit, tf.constant([[[0.5, 0.1]]])))
+    expected = [100 + 1 + 10 * 0.5, 200 + 2 * (2 + 20 * 0.1), 100 + 3 + 30 * 0.5, 200 + 2 * (4 + 40 * 0.1)]
+    np.testing.assert_allclose(found.loc[0, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(found.scale[0, 0], np.log(2) * np.array([1, 2, 1, 2]), rtol=1e-6)
+
+
+def test_samples_agree_with_log_prob(head, drawn):
     """Samples fall into the cells of a grid as often as the density integrates to there."""
-    count, one = 200_000, parameters[:1]
+    count = 200_000
+    one = Mixture(*(None if each is None else each[:1] for each in drawn))
     rng = np.random.default_rng(0)
-    noise = np.concatenate([rng.uniform(size=[count, 1]), rng.normal(size=[count, C])], -1).astype("f")
-    samples = head.sample(tf.repeat(one, count, 0), noise).numpy()
+    noise = np.concatenate([rng.uniform(size=[count, 1]), rng.normal(size=[count, head.noise_size - 1])], -1).astype("f")
+    repeated = Mixture(*(None if each is None else tf.repeat(each, count, 0) for each in one))
+    samples = head.sample(repeated, noise).numpy()
     edges = np.quantile(samples[:, 0], [0.1, 0.3, 0.5, 0.7, 0.9]), np.quantile(samples[:, 1], [0.2, 0.5, 0.8])
-    counted, *_ = np.histogram2d(
-        samples[:, 0], samples[:, 1], bins=[np.array([-20, *edges[0], 20]), np.array([-20, *edges[1], 20])]
-    )
-    grid = np.linspace(-20, 20, 2001)
-    xs, ys = np.meshgrid(grid, grid, indexing="ij")
+    ends = [samples.min(0) - 1, samples.max(0) + 1]
+    bins = [np.array([ends[0][axis], *edges[axis], ends[1][axis]]) for axis in (0, 1)]
+    counted, *_ = np.histogram2d(samples[:, 0], samples[:, 1], bins=bins)
+    axes = [np.linspace(ends[0][axis], ends[1][axis], 2001) for axis in (0, 1)]
+    xs, ys = np.meshgrid(*axes, indexing="ij")
     log_prob = head.distribution(one).log_prob(np.stack([xs, ys], -1).reshape(-1, C).astype("f")).numpy()
-    mass = np.exp(log_prob) * (grid[1] - grid[0]) ** 2
-    expected, *_ = np.histogram2d(
-        xs.ravel(), ys.ravel(), bins=[np.array([-20, *edges[0], 20]), np.array([-20, *edges[1], 20])], weights=mass
-    )
+    mass = np.exp(log_prob) * (axes[0][1] - axes[0][0]) * (axes[1][1] - axes[1][0])
+    expected, *_ = np.histogram2d(xs.ravel(), ys.ravel(), bins=bins, weights=mass)
     # Three standard errors of a count, and the grid's own coarseness.
-    bound = 3 * np.sqrt(expected * (1 - expected) / count) + 0.02 * expected + 1e-4
+    bound = 3 * np.sqrt(expected * (1 - np.minimum(expected, 1)) / count) + 0.02 * expected + 1e-4
     assert (np.abs(counted / count - expected) < bound).all()
 
 
-def test_the_uniform_picks_components_by_their_weights(head):
-    logits = tf.constant([[0.1, 0.2, 0.3, 0.4]])
-    loc = tf.reshape(tf.range(K * C, dtype=tf.float32), [1, K * C])
-    parameters = tf.concat([tf.math.log(logits), loc, tf.fill([1, K * C], -1e4)], -1)
+def test_every_parameter_gets_a_gradient_through_a_sample(head):
+    raw = tf.random.stateless_normal([6, head.size], [1, 2])
+    noise = tf.abs(tf.random.stateless_normal([6, head.noise_size], [5, 6])) % 1.0
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        made = tf.reduce_sum(tf.square(head.sample(mixture(head, raw), noise)))
+    gradient = tape.gradient(made, raw).numpy()
+    parts = np.split(gradient, np.cumsum(head.sizes)[:-1], axis=-1)
+    for part in parts:
+        assert part.shape[-1] == 0 or np.abs(part).max() > 0
+
+
+def test_the_uniform_picks_components_by_their_weights():
+    head = MixtureHead(C, K, 1e-3)
+    logits = tf.math.log([[0.1, 0.2, 0.3, 0.4]])
+    loc = tf.reshape(tf.range(K * C, dtype=tf.float32), [1, K, C])
+    one = Mixture(logits, loc, tf.zeros([1, K, C]), None)
     for uniform, component in [
         (0.0, 0),
         (0.0999, 0),
@@ -82,22 +129,23 @@ def test_the_uniform_picks_components_by_their_weights(head):
         (0.6001, 3),
         (0.99999994, 3),
     ]:
-        sample = head.sample(parameters, tf.constant([[uniform, 0.0, 0.0]]))
+        sample = head.sample(one, tf.constant([[uniform, 0.0, 0.0]]))
         np.testing.assert_allclose(sample[0], [2 * component, 2 * component + 1], atol=1e-5)
 
 
 def test_row_noise_depends_on_the_row_alone_and_grows_by_appending():
     seeds = tf.constant([7, -3, 2**62], tf.int64)
-    noise = row_noise(seeds, 50, 3).numpy()
-    np.testing.assert_array_equal(row_noise(seeds[::-1], 50, 3)[::-1], noise)
-    np.testing.assert_array_equal(row_noise(seeds[1:2], 50, 3)[0], noise[1])
+    noise = row_noise(seeds, 50, 4).numpy()
+    np.testing.assert_array_equal(row_noise(seeds[::-1], 50, 4)[::-1], noise)
+    np.testing.assert_array_equal(row_noise(seeds[1:2], 50, 4)[0], noise[1])
     for steps in (1, 2, 7, 33):
-        np.testing.assert_array_equal(row_noise(seeds, steps, 3), noise[:, :steps])
+        np.testing.assert_array_equal(row_noise(seeds, steps, 4), noise[:, :steps])
     assert (noise[0] != noise[1]).all()
+    assert (row_noise(seeds, 50, 4, stream=1) != noise).numpy().all()
 
 
 def test_row_noise_has_the_right_distribution_and_neighbouring_seeds_are_independent():
-    noise = tf.function(row_noise)(tf.range(2000, dtype=tf.int64), 20, 1).numpy()
+    noise = tf.function(row_noise)(tf.range(2000, dtype=tf.int64), 20, 2).numpy()
     assert scipy.stats.kstest(noise[..., 0].ravel(), "uniform").pvalue > 1e-3
     assert scipy.stats.kstest(noise[..., 1].ravel(), "norm").pvalue > 1e-3
     for lag in (1, 2):

@@ -1,57 +1,103 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sensegen_tf.layers.mixture import row_noise
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.zoo import GeneratorConfig
 
-CHANNELS = 3
+CHANNELS, LABELS, PEOPLE = 3, 2, 4
+PLAIN = GeneratorConfig((16, 8), 8, 4)
+PAST = {"residual": True, "learned_start": True, "increments": True, "lags": 2, "levels": (3.0, float("inf"))}
+KINDS = {
+    "published": {},
+    "residual": {"residual": True},
+    "learned start": {"residual": True, "learned_start": True},
+    "past": {**PAST, "covariance": "full"},
+    "clock": {**PAST, "refractory": 3},
+    "block": {**PAST, "block": 4, "covariance": "low_rank", "rank": 2},
+    "code": {**PAST, "code": 3},
+}
 
 
-@pytest.fixture(params=[(False, False), (True, False), (True, True)], ids=["published", "residual", "learned start"])
+@pytest.fixture(params=list(KINDS))
 def generator(request):
-    residual, learned_start = request.param
-    config = GeneratorConfig((16, 8), 8, 4, residual=residual, learned_start=learned_start)
-    generator = Generator(config, CHANNELS, seed=2)
+    return build(**KINDS[request.param])
+
+
+def build(labels=LABELS, people=PEOPLE, **config):
+    generator = Generator(dataclasses.replace(PLAIN, **config), CHANNELS, seed=2, labels=labels, people=people)
     generator.build()
+    series = tf.random.stateless_normal([200, 8, CHANNELS], [3, 3]).numpy()
+    generator.adapt([0.3, 0.5, 1.0], series, np.arange(200) % LABELS)
+    for weight in generator.weights:  # Away from zeros and ones, so that nothing is equal by chance.
+        if weight.name in ("start_by_condition", "bias"):
+            weight.assign(tf.random.stateless_normal(weight.shape, [7, 7]) * 0.1)
+    if generator.context.regressors:  # An autoregression with weights drawn at random may run away.
+        for weight in generator.head.weights:
+            weight.assign(weight * 0.1)
     return generator
+
+
+def condition(generator, rows):
+    code = tf.random.stateless_normal([rows, generator.code_size], [1, 0])
+    return generator.condition(tf.range(rows) % LABELS, code)
 
 
 def test_rollout_and_teacher_forcing_agree_step_by_step(generator):
     """Fed its own samples and noise, teacher forcing draws the same samples again."""
-    noise = row_noise(tf.range(6, dtype=tf.int64), 40, CHANNELS)
-    series = generator.rollout(noise)
-    again = generator.head.sample(generator(series), noise)
-    np.testing.assert_allclose(again, series, atol=2e-5)
+    noise, _ = generator.noise(tf.range(6, dtype=tf.int64), 40)
+    series = generator.rollout(noise, condition(generator, 6))
+    assert series.shape == (6, 40, CHANNELS)
+    again = generator.head.sample(generator(series, condition(generator, 6)), noise)
+    np.testing.assert_allclose(tf.reshape(again, series.shape), series, atol=2e-3)
+    assert np.abs(series).max() < 100
 
 
 def test_a_step_sees_only_the_past(generator):
-    series = tf.random.stateless_normal([2, 10, CHANNELS], [0, 1])
-    changed = tf.concat([series[:, :6], series[:, 6:] + 1.0], 1)
-    before, after = generator(series).numpy(), generator(changed).numpy()
-    np.testing.assert_array_equal(before[:, :7], after[:, :7])
-    assert (before[:, 7:] != after[:, 7:]).any()
+    given, block = condition(generator, 2), generator.block
+    series = tf.random.stateless_normal([2, 10 * block, CHANNELS], [0, 1])
+    changed = tf.concat([series[:, : 6 * block], series[:, 6 * block :] + 1.0], 1)
+    before, after = generator(series, given), generator(changed, given)
+    np.testing.assert_array_equal(before.loc[:, :7], after.loc[:, :7])
+    assert (before.loc[:, 7:] != after.loc[:, 7:]).numpy().any()
+
+
+def test_the_condition_changes_every_step_and_the_start(generator):
+    series = tf.random.stateless_normal([2, 8, CHANNELS], [0, 1])
+    code = tf.zeros([2, generator.code_size])
+    found = [generator(series, generator.condition(tf.fill([2], label), code)).loc for label in (0, 1)]
+    first = 0 if generator.config.learned_start else 1
+    assert (found[0] != found[1]).numpy()[:, first:].any((0, 2, 3)).all()
 
 
 def test_locations_of_a_residual_generator_follow_the_previous_value():
-    config = GeneratorConfig(units=(4,), dense_units=4, components=2, residual=True)
-    residual = Generator(config, 2, seed=0)
-    residual.build()
-    absolute = Generator(GeneratorConfig(**{**vars(config), "residual": False}), 2, seed=0)
-    absolute.build()
+    residual, absolute = build(0, 0, residual=True), build(0, 0)
     absolute.set_weights(residual.get_weights())
-    series = tf.random.stateless_normal([3, 5, 2], [4, 4])
-    logits, loc, scale = residual.head.unpack(residual(series))
-    logits_absolute, loc_absolute, scale_absolute = absolute.head.unpack(absolute(series))
+    series = tf.random.stateless_normal([3, 5, CHANNELS], [4, 4])
+    nothing = tf.zeros([3, 0])
+    one, other = residual(series, nothing), absolute(series, nothing)
     previous = np.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])
-    np.testing.assert_allclose(loc - loc_absolute, np.repeat(previous[:, :, None], 2, 2), atol=1e-5)
-    np.testing.assert_array_equal(logits, logits_absolute)
-    np.testing.assert_array_equal(scale, scale_absolute)
+    np.testing.assert_allclose(one.loc - other.loc, np.repeat(previous[:, :, None], 4, 2), atol=1e-5)
+    np.testing.assert_array_equal(one.logits, other.logits)
+    np.testing.assert_array_equal(one.scale, other.scale)
+
+
+def test_codes_are_drawn_near_people_and_evenly():
+    generator = build(code=3)
+    noise = tf.random.stateless_normal([4000, 4], [0, 0]).numpy()
+    noise[:, 0] = np.linspace(0, 1, 4000, endpoint=False)
+    drawn = generator.drawn_code(noise).numpy().reshape(PEOPLE, 1000, 3)
+    expected = generator.person_code(tf.range(PEOPLE), tf.zeros([PEOPLE, 3])).numpy()
+    np.testing.assert_allclose(np.mean(expected**2, 1), 1, atol=1e-5)
+    np.testing.assert_allclose(drawn.mean(1), expected, atol=5 * 0.3 / np.sqrt(1000))
+    np.testing.assert_allclose(drawn.std(1), 0.3, rtol=0.1)
+    np.testing.assert_array_equal(generator.drawn_code(np.array([[0.99999994, 0, 0, 0]], "f"))[0], expected[-1])
 
 
 def test_from_config_builds_the_same_model(generator):
-    again = Generator.from_config(generator.get_config())
-    again.build()
+    again = generator.plain()
     for weight, expected in zip(again.get_weights(), generator.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
+    assert again.get_config() == generator.get_config()

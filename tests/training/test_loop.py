@@ -35,7 +35,7 @@ def dataset(training):
     def windows(values):
         return Windows(values, np.full(len(values), "a"), np.full(len(values), ""))
 
-    standardizer = Standardizer(np.zeros(1, "f"), np.ones(1, "f"))
+    standardizer = Standardizer(*(np.array([x], "f") for x in (0.0, 1.0, 0.3)))
     return Dataset(50.0, ("x",), ("g",), (Sensor(),), 12, windows(training), windows(series(20)), standardizer, "")
 
 
@@ -130,7 +130,11 @@ def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, 
     for gpu in (False, True):  # On a GPU a minibatch is one part.
         monkeypatch.setattr(parts, "on_gpu", lambda gpu=gpu: gpu)
         trained = trainer(alternating(1))
-        steps = [trained.generator_step(real), trained.discriminator_step(real, generated)]
+        label = np.zeros(rows, np.int32)
+        steps = [
+            trained.generator_step(real, label, label, np.zeros([rows, 0], "f")),
+            trained.discriminator_step(real, generated, label),
+        ]
         results.append(([float(value) for step in steps for value in step], weights(trained)))
     (numbers, in_parts), (expected, whole) = results
     np.testing.assert_allclose(numbers, expected, rtol=1e-5)
@@ -139,10 +143,10 @@ def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, 
 
 
 def test_bfloat16_learns_nearly_the_same_and_leaves_no_trace_in_the_exported_model():
-    losses = {}
+    losses, label = {}, np.zeros(40, np.int32)
     for precision in ("float32", "bfloat16"):
         trained = trainer(alternating(1), {"xla": True, "precision": precision})
-        losses[precision] = [float(trained.generator_step(series())[0]) for _ in range(20)]
+        losses[precision] = [float(trained.generator_step(series(), label, label, np.zeros([40, 0], "f"))[0]) for _ in range(20)]
         assert {variable.dtype for variable in trained.generator.weights} == {"float32"}
         plain = trained.generator.plain()
         assert (plain.precision, plain.xla) == ("float32", False)

@@ -22,7 +22,9 @@ def test_negative_log_likelihood_by_hand():
         return np.exp(-0.5 * ((x - loc) / scale) ** 2) / (scale * np.sqrt(2 * np.pi))
 
     expected = -np.log(0.25 * normal(-1, 0.5) + 0.75 * normal(2, 1.5)).mean()
-    assert float(losses.negative_log_likelihood(distribution, x)) == pytest.approx(expected, rel=1e-5)
+    log_prob = distribution.log_prob(x)
+    assert float(losses.negative_log_likelihood(log_prob, 1)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.negative_log_likelihood(log_prob, 4)) == pytest.approx(expected / 4, rel=1e-5)
 
 
 def test_minimax_discriminator_loss_by_hand():
@@ -30,3 +32,9 @@ def test_minimax_discriminator_loss_by_hand():
     assert float(losses.minimax_discriminator_loss(REAL, GENERATED)) == pytest.approx(expected, rel=1e-5)
     assert float(losses.minimax_discriminator_loss(np.zeros(4, "f"), np.zeros(4, "f"))) == pytest.approx(np.log(2))
     assert float(losses.minimax_discriminator_loss(np.full(4, -1e4, "f"), np.full(4, 1e4, "f"))) == pytest.approx(1e4)
+
+
+def test_minimax_generator_loss_by_hand():
+    expected = -np.log(sigmoid(GENERATED)).mean()
+    assert float(losses.minimax_generator_loss(GENERATED)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.minimax_generator_loss(np.full(4, -1e4, "f"))) == pytest.approx(1e4)

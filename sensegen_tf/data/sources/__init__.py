@@ -63,10 +63,11 @@ def load(config):
     check_alike(recordings, "channels", "units")
     if config.labels:
         recordings = _keep_labels(recordings, set(config.labels))
-    sensors = sensor.measure(recordings)
+    sensors, rates = sensor.measure(recordings), [recording.rate for recording in recordings]
     if config.resample_hz is not None:
         recordings = [recording.resample(config.resample_hz) for recording in recordings]
-    return dataclasses.replace(collection, recordings=recordings, sensors=sensors)
+    resampled = rates != [recording.rate for recording in recordings]
+    return dataclasses.replace(collection, recordings=recordings, sensors=sensors, resampled=resampled)
 
 
 def _keep_labels(recordings, wanted):

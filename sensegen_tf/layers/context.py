@@ -1,0 +1,152 @@
+"""What a step is told of the past, as a rollout can compute it itself: recent increments, running means, a beat clock.
+
+An LSTM that is fed values in units of the whole recording's spread must subtract large numbers to see the small ones:
+where a person sits still, the sensor's noise is a hundredth of that spread. So the past is told in units of the
+increments' own spread, around the newest value: the last increments, and how far running means (Keras's and Welford's
+exponentially weighted mean, corrected for its start as in Adam) lie from the newest value. The same regressors carry
+the location of the mixture (a time-varying autoregression), so noise around a level can stay noise around a level.
+"""
+
+import math
+
+import keras
+import tensorflow as tf
+
+# An event of the clock is an increment this many times larger than the running mean of the largest ones, after a
+# refractory time, in steps, in which no second one is counted.
+_CLOCK_THRESHOLD, _CLOCK_DECAY = 0.5, 0.999
+
+
+@keras.saving.register_keras_serializable("sensegen_tf")
+class Context(keras.layers.Layer):
+    """The regressors and inputs of a step from the values before it.
+
+    Args:
+      channels: C.
+      block: n, samples that a step generates at once.
+      lags: how many of the last increments, at least 0.
+      levels: time constants of the running means, in samples; `math.inf` for the mean of all.
+      refractory: of the beat clock, in samples; 0 for no clock. Only with blocks of one sample.
+    """
+
+    def __init__(self, channels, block=1, lags=0, levels=(), refractory=0, **kwargs):
+        super().__init__(**kwargs)
+        self.channels, self.block, self.lags = channels, block, lags
+        self.levels, self.refractory = tuple(levels), refractory
+        if refractory and block != 1:
+            raise ValueError("the clock counts single samples; it goes with blocks of 1")
+
+    @property
+    def regressors(self):
+        """R, the number of regressors a channel."""
+        return self.lags + len(self.levels)
+
+    @property
+    def size(self):
+        """F, the number of inputs: the newest value and the regressors of each channel, and three of the clock."""
+        return (1 + self.regressors) * self.channels + (3 if self.refractory else 0)
+
+    def initial_state(self, batch_size):
+        """Zeros: the last values [B, lags + 1, C], sums [B, M, C] and weights [B, M] of the means, the clock [B, 4]."""
+        sums = tf.zeros([batch_size, len(self.levels), self.channels])
+        clock = tf.tile([[1e6, 0.0, 0.0, 0.0]], [batch_size, 1])
+        return (
+            tf.zeros([batch_size, self.lags + 1, self.channels]),
+            sums,
+            tf.zeros([batch_size, len(self.levels)]),
+            clock,
+        )
+
+    def step(self, block, started, state, unit):
+        """Takes note of a block of values.
+
+        Args:
+          block: [B, n, C], standardised.
+          started: bool [B, 1], whether there was a block before.
+          state: as `initial_state`.
+          unit: [C], the spread of the increments.
+
+        Returns:
+          The newest value [B, C], the regressors [B, R, C] in units of the increments' spread, the inputs of the next
+          step [B, F], and the new state.
+        """
+        last, sums, weights, clock = state
+        # Before the first block there was nothing: it goes on from its own first value.
+        last = tf.where(started[..., None], last, block[:, :1])
+        values = tf.concat([last, block], 1)  # [B, lags + 1 + n, C]
+        newest = values[:, -1]  # [B, C]
+        increments = (values[:, 1:] - values[:, :-1]) / unit
+        sums, weights = self._means(block, sums, weights)
+        deviations = (sums / weights[..., None] - newest[:, None]) / unit  # [B, M, C]
+        recent = tf.reverse(increments[:, increments.shape[1] - self.lags :], [1])  # [B, lags, C]
+        regressors = tf.concat([recent, deviations], 1)  # [B, R, C]
+        rows, width = tf.shape(newest)[0], self.regressors * self.channels
+        inputs = [newest, tf.reshape(tf.asinh(regressors), [rows, width])]
+        if self.refractory:
+            clock, told = self._clock(increments[:, -1], clock)
+            inputs.append(told)
+        state = values[:, -(self.lags + 1) :], sums, weights, clock
+        return newest, regressors, tf.concat(inputs, -1), state
+
+    def _means(self, block, sums, weights):
+        """The sums [B, M, C] and weights [B, M] of the running means after a block."""
+        if not self.levels:
+            return sums, weights
+        decay = tf.constant([math.exp(-1 / level) for level in self.levels])  # [M]
+        ages = tf.range(self.block - 1, -1, -1, tf.float32)  # [n]
+        kernel = decay[:, None] ** ages  # [M, n]
+        sums = sums * (decay**self.block)[:, None] + tf.einsum("mn,bnc->bmc", kernel, block)
+        return sums, weights * decay**self.block + tf.reduce_sum(kernel, 1)
+
+    def _clock(self, increments, clock):
+        """The clock after a step: samples since the last event, the last two intervals, the usual largest increment."""
+        since, interval, before, usual = tf.unstack(clock, axis=1)  # [B] each
+        size = tf.reduce_max(tf.abs(increments), -1)
+        usual = tf.maximum(usual * _CLOCK_DECAY, size)
+        event = tf.logical_and(size > _CLOCK_THRESHOLD * usual, since >= self.refractory)
+        interval, before = tf.where(event, tf.minimum(since, 1e4), interval), tf.where(event, interval, before)
+        since = tf.where(event, 0.0, since + 1.0)
+        clock = tf.stack([since, interval, before, usual], 1)
+        times = tf.minimum(clock[:, :3], 10.0 * self.refractory) / (4.0 * self.refractory)
+        return clock, times
+
+    def call(self, blocks, unit):
+        """What every step of a series is told under teacher forcing.
+
+        Args:
+          blocks: [B, S, n, C], the true values.
+          unit: [C].
+
+        Returns:
+          For every step what `step` gave after the blocks before it, zeros at the first: newest values [B, S, C],
+          regressors [B, S, R, C] and inputs [B, S, F]. No gradient passes.
+        """
+        if self.size == self.channels:
+            newest = tf.pad(blocks[:, :-1, -1], [[0, 0], [1, 0], [0, 0]])  # [B, S, C]
+            return newest, tf.zeros([*newest.shape[:2], 0, self.channels]), newest
+        blocks = tf.transpose(tf.stop_gradient(blocks), [1, 0, 2, 3])  # [S, B, n, C]
+        steps, rows = tf.shape(blocks)[0], tf.shape(blocks)[1]
+        shapes = ([self.channels], [self.regressors, self.channels], [self.size])
+        arrays = tuple(
+            tf.TensorArray(tf.float32, size=steps, element_shape=[blocks.shape[1], *shape]).write(
+                0, tf.zeros([rows, *shape])
+            )
+            for shape in shapes
+        )
+
+        def body(t, state, arrays):
+            *told, state = self.step(blocks[t - 1], tf.fill([rows, 1], t > 1), state, unit)
+            return t + 1, state, tuple(each.write(t, value) for each, value in zip(arrays, told, strict=True))
+
+        start = (1, self.initial_state(rows), arrays)
+        *_, arrays = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
+        return tuple(tf.stop_gradient(_batch_first(each.stack())) for each in arrays)
+
+    def get_config(self):
+        own = {"channels": self.channels, "block": self.block, "lags": self.lags}
+        return {**super().get_config(), **own, "levels": list(self.levels), "refractory": self.refractory}
+
+
+def _batch_first(values):
+    """[S, B, ...] -> [B, S, ...]."""
+    return tf.transpose(values, [1, 0, *range(2, values.shape.rank)])
