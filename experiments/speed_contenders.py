@@ -70,8 +70,12 @@ def ours_training(case, precision="float32"):
     tf = _tensorflow()
     trainer = _trainer(*_models(case, xla=True, precision=precision), case)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
-    nobody, no_code = tf.zeros([case.batch], tf.int32), tf.zeros([case.batch, 0])
-    return lambda: float(trainer.generator_step(series, nobody, nobody, no_code)[0])
+    nobody, no_code, seed = (
+        tf.zeros([case.batch], tf.int32),
+        tf.zeros([case.batch, 0]),
+        tf.zeros([case.batch, 2], tf.int32),
+    )
+    return lambda: float(trainer.generator_step(series, nobody, nobody, no_code, seed)[0])
 
 
 def keras_training(case):

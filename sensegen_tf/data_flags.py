@@ -39,6 +39,9 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_list("holdout_subjects", [], "subjects to hold out; by default the last --holdout_fraction of them")
 flags.DEFINE_float("holdout_fraction", 0.2, "share of the subjects (with one: of the time) held out, in (0, 1)")
+flags.DEFINE_float(
+    "unseen_fraction", 0.0, "share of the training stretches of each label kept to compare with, in [0, 0.5]"
+)
 
 
 _OF_TABLES = ("units", "rate_hz", "time_column", "gap_seconds", "subject_column", "label_column", "array")
@@ -89,6 +92,7 @@ _SETTLED_BY_PREPARE = (
     "label_policy",
     "holdout_subjects",
     "holdout_fraction",
+    "unseen_fraction",
 )
 
 

@@ -9,11 +9,12 @@ The same flags give the same bytes on the same machine, whatever --chunk_size is
 from absl import flags
 
 from sensegen_tf import commands
-from sensegen_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("model", None, "folder of a SavedModel version, or of versions (the highest is taken)")
+flags.DEFINE_string(
+    "model", None, "folder of a SavedModel version or of versions (the highest is taken), or a pretrained model's name"
+)
 flags.DEFINE_integer("num", 1000, "how many series", lower_bound=1, upper_bound=2**32 - 1)
 flags.DEFINE_integer("length", None, "samples in a series; by default as long as the training windows", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "names the file: other seeds give other series", lower_bound=0, upper_bound=2**31 - 1)
@@ -26,16 +27,6 @@ flags.DEFINE_bool(
 flags.mark_flags_as_required(["model", "output"])
 
 
-def _shares(card):
-    """The shares of the labels that the flags ask for."""
-    if FLAGS.label is None:
-        return card.label_shares
-    if FLAGS.label not in card.labels:
-        there = ", ".join(card.labels) or "none, since it is not conditional"
-        raise InputError(f"--label={FLAGS.label}: the model has no such label; it has {there}")
-    return tuple(float(name == FLAGS.label) for name in card.labels)
-
-
 def main():
     # Slow imports wait until the flags have been checked.
     import tqdm
@@ -46,7 +37,7 @@ def main():
     writers.check_suffix(FLAGS.output)
     version = saved_model.find_version(FLAGS.model)
     card = saved_model.read_card(version)
-    length, shares = FLAGS.length or card.window_length, _shares(card)
+    length, shares = FLAGS.length or card.window_length, local.label_shares(card, FLAGS.label)
     with (
         writers.open_writer(FLAGS.output, card, FLAGS.num, length) as write,
         tqdm.tqdm(total=FLAGS.num, unit="series", desc="sampling") as bar,

@@ -62,6 +62,7 @@ flags.DEFINE_integer("evaluation_windows", 512, "most held-out windows measured 
 flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bound=2**31 - 1)
 
 flags.DEFINE_string("run_dir", None, "folder of the run: checkpoints, metrics, logs, picture")
+flags.DEFINE_string("initial_run", "", "folder of a run of the same model, whose trained weights this one starts from")
 flags.DEFINE_string("model_dir", None, "folder of the exported versions; by default RUN_DIR/model")
 flags.DEFINE_bool("report", False, "judge samples of the exported model and write RUN_DIR/report (extra `evaluate`)")
 flags.DEFINE_bool("quick_report", False, "the same with fewer repeats, in about a minute")
@@ -202,6 +203,7 @@ def _report(run, version, dataset, trainer):
         run.file("report"),
         FLAGS.seed,
         FLAGS.quick_report,
+        dataset.unseen and real("unseen windows of the training people", dataset.unseen),
     )
     print(f"\n{summary}")
 
@@ -304,7 +306,8 @@ def main():
     generator, discriminator = _build_models(dataset)
     trainer = loop.Trainer(generator, discriminator, plan, learning)
     checkpoints = Checkpoints(run.file("checkpoints"), **trainer.state())
-    checkpoints.restore()
+    if not checkpoints.restore() and FLAGS.initial_run:
+        checkpoints.restore_models(os.path.join(FLAGS.initial_run, "checkpoints"))
     if not results:
         results = _train(run, trainer, checkpoints, dataset)
     if results is None:

@@ -64,6 +64,16 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def conditional(tmp_path_factory):
+    """The folder of a finished tiny run of a conditional model, whose generator also heard the discriminator."""
+    folder = tmp_path_factory.mktemp("conditional")
+    both = {"generator_objective": "both", "adversarial_batch_size": "4"}
+    done = run("train", **{**TINY, "model": "sensegen_accel", **both}, run_dir=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
 def version(trained):
     """The SavedModel version that the tiny run exported."""
     return os.path.join(trained, "model", "1")

@@ -77,7 +77,9 @@ def _from_memory(windows, batch_size, seed, first, balance):
         # The raw op, since tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
         shuffled = tf.raw_ops.RandomIndexShuffle(index=position % count, seed=seeds, max_index=count - 1, rounds=4)
         chosen = tf.gather(rows, tf.gather(starts, kind) + shuffled)
-        return Minibatch(*(tf.ensure_shape(tf.gather(each, chosen), [batch_size, *each.shape[1:]]) for each in all_rows))
+        return Minibatch(
+            *(tf.ensure_shape(tf.gather(each, chosen), [batch_size, *each.shape[1:]]) for each in all_rows)
+        )
 
     return iter(tf.data.Dataset.counter(first).map(minibatch).prefetch(2))
 
@@ -88,7 +90,7 @@ class Shards:
     Args:
       folder: of the prepared set.
       manifest: its manifest.
-      split: "training" or "heldout".
+      split: a key of its "splits".
     """
 
     def __init__(self, folder, manifest, split):
@@ -181,8 +183,7 @@ def open_prepared(folder):
             units=tuple(manifest["units"]),
             sensors=tuple(Sensor(**sensor) for sensor in manifest["sensors"]),
             length=manifest["length"],
-            training=Shards(folder, manifest, "training"),
-            heldout=Shards(folder, manifest, "heldout"),
+            **{name: Shards(folder, manifest, name) for name in manifest["splits"]},
             standardizer=Standardizer(*(np.array(manifest[key], np.float32) for key in ("mean", "std", "increment"))),
             terms=manifest["terms"],
             resampled=manifest["resampled"],

@@ -125,7 +125,7 @@ def write_prepared(dataset, folder, shard_windows):
     with whole_folder(folder) as temporary:
         splits = {
             name: {**windows.describe(), "shards": _write_shards(dataset, windows, temporary, name, shard_windows)}
-            for name, windows in (("training", dataset.training), ("heldout", dataset.heldout))
+            for name, windows in dataset.splits().items()
         }
         manifest = {"format": _FORMAT, **dataset.describe_channels(), "splits": splits}
         write_json(os.path.join(temporary, MANIFEST), manifest)

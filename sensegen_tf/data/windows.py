@@ -22,6 +22,8 @@ class WindowConfig:
         are cut whole where none of them has a label); "ignore" cuts every recording from its start to its end.
       holdout_subjects: subjects that are held out; where empty, the last `holdout_fraction` of the sorted subjects.
       holdout_fraction: share of the subjects (or, with one subject, of the time) that is held out, in (0, 1).
+      unseen_fraction: share of the training stretches of each label (every fifth, say) that are not trained on, in
+        [0, 0.5]: windows of the training people that the model has not seen.
     """
 
     length: int
@@ -29,6 +31,7 @@ class WindowConfig:
     label_policy: str = "single"
     holdout_subjects: tuple[str, ...] = ()
     holdout_fraction: float = 0.2
+    unseen_fraction: float = 0.0
 
     def __post_init__(self):
         if self.length < 2:
@@ -37,6 +40,8 @@ class WindowConfig:
             raise InputError(f"the stride must be at least 1 sample, got {self.stride}")
         if not 0 < self.holdout_fraction < 1:
             raise InputError(f"--holdout_fraction must lie between 0 and 1, got {self.holdout_fraction}")
+        if not 0 <= self.unseen_fraction <= 0.5:
+            raise InputError(f"--unseen_fraction must lie between 0 and 0.5, got {self.unseen_fraction}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,6 +143,7 @@ class Dataset:
       standardizer: of the training windows.
       terms: licence and citation of the recordings.
       notes: what cutting left out.
+      unseen: `Windows` of the training subjects that are not trained on, or None.
       resampled: whether the windows are at another rate than the sensor's, so that they left its grid.
     """
 
@@ -152,12 +158,18 @@ class Dataset:
     terms: str
     notes: tuple[str, ...] = ()
     resampled: bool = False
+    unseen: Windows | None = None
 
     @property
     def grid(self):
         """The step of the grid on which each channel's values lie, in physical units, 0 where there is none: [C]."""
         steps = [0.0 if self.resampled else sensor.resolution or 0.0 for sensor in self.sensors]
         return np.array(steps, np.float32)
+
+    def splits(self):
+        """Name -> windows of the splits that there are."""
+        parts = {"training": self.training, "heldout": self.heldout, "unseen": self.unseen}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def describe_channels(self):
         """What holds for both splits, as a dictionary that JSON can hold."""
@@ -176,7 +188,7 @@ class Dataset:
 
     def describe(self):
         """The statistics, as a dictionary that JSON can hold."""
-        splits = {"training": self.training.describe(), "heldout": self.heldout.describe()}
+        splits = {name: part.describe() for name, part in self.splits().items()}
         return {**self.describe_channels(), "splits": splits}
 
 
@@ -222,7 +234,7 @@ def _split_by_time(recordings, config):
     return training, held_out
 
 
-def cut(recordings, config, name, labelled):
+def cut(recordings, config, name, labelled, chosen=lambda number: True):
     """Cuts recordings into windows; a rest shorter than a window is dropped.
 
     Args:
@@ -230,6 +242,7 @@ def cut(recordings, config, name, labelled):
       config: a `WindowConfig`.
       name: of the split, for messages.
       labelled: whether to cut inside labelled spans alone.
+      chosen: a function of a stretch's number among those of its label that says whether it is cut.
 
     Returns:
       `Windows`.
@@ -237,9 +250,12 @@ def cut(recordings, config, name, labelled):
     Raises:
       InputError: nothing is as long as a window.
     """
-    values, subjects, labels = [], [], []
+    values, subjects, labels, numbers = [], [], [], collections.Counter()
     for recording in recordings:
         for start, stop, label in _stretches(recording, labelled):
+            numbers[label] += 1
+            if not chosen(numbers[label]):
+                continue
             for first in range(start, stop - config.length + 1, config.stride):
                 values.append(recording.signals[first : first + config.length])
                 subjects.append(recording.subject)
@@ -326,7 +342,13 @@ def prepare(collection, config, labels_asked=False):
         config = dataclasses.replace(config, holdout_subjects=collection.holdout_subjects)
     training, heldout = split(recordings, config)
     labelled = config.label_policy == "single" and any(recording.spans for recording in recordings)
-    training = cut(training, config, "training", labelled)
+    unseen = None
+    if config.unseen_fraction:
+        every = round(1 / config.unseen_fraction)
+        unseen = cut(training, config, "unseen", labelled, lambda number: number % every == 0)
+        training = cut(training, config, "training", labelled, lambda number: number % every > 0)
+    else:
+        training = cut(training, config, "training", labelled)
     heldout = cut(heldout, config, "held-out", labelled)
     if labels_asked and labelled:
         _check_labels({"training": training, "held-out": heldout}, recordings, config)
@@ -344,4 +366,5 @@ def prepare(collection, config, labels_asked=False):
         collection.terms,
         _left_out(recordings, config.length, labelled),
         collection.resampled,
+        unseen,
     )

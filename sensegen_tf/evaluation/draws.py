@@ -30,7 +30,7 @@ class Pool:
 
     Attributes:
       values: float32 [M, T, C].
-      kinds: M strings: "training", "heldout", "synthetic".
+      kinds: M strings: "training", "heldout", "synthetic", "unseen" (of the training people, not trained on).
       people: M strings, whose they are; which stretch of their file, where fewer than four people are known; "" for
         synthetic ones.
       rate: Hz.
@@ -46,9 +46,9 @@ class Pool:
         return np.flatnonzero(self.kinds == kind)
 
 
-def pool(real, synthetic, heldout=None):
+def pool(real, synthetic, heldout=None, unseen=None):
     """The `Pool` of `Samples`."""
-    parts = {"training": real, "heldout": heldout, "synthetic": synthetic}
+    parts = {"training": real, "heldout": heldout, "synthetic": synthetic, "unseen": unseen}
     parts = {kind: part for kind, part in parts.items() if part is not None}
     known = people_are_known(*filter(None, (real, heldout)))
     people = [
@@ -64,7 +64,7 @@ class Draws:
     """What is compared with what, several times over; every part has the same number of windows.
 
     Attributes:
-      against: "training" or "heldout".
+      against: "training", "heldout" or "unseen".
       values: pairs of row numbers of a `Pool`: real windows, synthetic windows.
       floors: pairs of row numbers: two disjoint groups of real people.
     """
@@ -78,11 +78,12 @@ def draw(windows, against, values, floors, largest, seed):
     """Draws parts to compare.
 
     The floor of "training" is between two halves of the people; that of "heldout" between as many people as are held
-    out, chosen at random, and the others: so the floor is what an honest recording of other people would get.
+    out, chosen at random, and the others: so the floor is what an honest recording of other people would get. The floor
+    of "unseen" is between the windows trained on and those of the same people that were not.
 
     Args:
       windows: a `Pool`.
-      against: "training" or "heldout".
+      against: "training", "heldout" or "unseen".
       values, floors: how many pairs of each kind.
       largest: most windows in a part.
       seed: an integer.
@@ -93,8 +94,11 @@ def draw(windows, against, values, floors, largest, seed):
     Raises:
       InputError: there are windows of one person or stretch alone.
     """
-    rng = np.random.default_rng([seed, 0 if against == "training" else 1])
-    real = np.flatnonzero(windows.kinds != "synthetic")
+    rng = np.random.default_rng([seed, ("training", "heldout", "unseen").index(against)])
+    if against == "unseen":
+        sides = [(windows.rows("unseen"), windows.rows("training"))] * floors
+        return _draw(windows, against, values, sides, largest, rng)
+    real = np.flatnonzero(np.isin(windows.kinds, ("training", "heldout")))
     everybody = np.unique(windows.people[real])
     chosen = len(everybody) // 2 if against == "training" else len(np.unique(windows.people[windows.rows("heldout")]))
     if not 0 < chosen < len(everybody):
@@ -104,6 +108,10 @@ def draw(windows, against, values, floors, largest, seed):
         some = rng.permutation(everybody)[:chosen]
         inside = np.isin(windows.people[real], some)
         sides.append((real[inside], real[~inside]))
+    return _draw(windows, against, values, sides, largest, rng)
+
+
+def _draw(windows, against, values, sides, largest, rng):
     reference, synthetic = windows.rows(against), windows.rows("synthetic")
     size = min(largest, len(reference), len(synthetic), *(len(side) for pair in sides for side in pair))
 

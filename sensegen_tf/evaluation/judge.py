@@ -103,6 +103,7 @@ class Judge:
       real: `Samples` that the generator was trained on.
       synthetic: `Samples` to judge.
       heldout: `Samples` of people never trained on, or None; then utility and privacy cannot be measured.
+      unseen: `Samples` of the training people that were not trained on, or None; for the critic alone.
       settings: `Settings`.
       progress: called with what is being done, about a hundred times; `steps` says how often exactly.
 
@@ -110,12 +111,13 @@ class Judge:
       InputError: see `samples.check_comparable`.
     """
 
-    def __init__(self, real, synthetic, heldout, settings, progress=lambda what: None):
+    def __init__(self, real, synthetic, heldout, settings, progress=lambda what: None, unseen=None):
         check_comparable(real, synthetic, heldout)
         self._real, self._synthetic = real.spread(settings.windows), synthetic.spread(settings.windows)
         self._heldout = heldout and heldout.spread(settings.windows)
         self._settings, self._progress = settings, progress
-        self._pool = pool(self._real, self._synthetic, self._heldout)
+        self._unseen = unseen and unseen.spread(settings.windows)
+        self._pool = pool(self._real, self._synthetic, self._heldout, self._unseen)
         self._against = ["training"] + ["heldout"] * (heldout is not None)
         self._missing = {}
 
@@ -124,7 +126,7 @@ class Judge:
         """How often `progress` will be called."""
         settings = self._settings
         steps = len(self._against) * sum(settings.repeats + settings.critics + settings.published * 2)
-        steps += len(self._physiology_kinds())
+        steps += len(self._physiology_kinds()) + sum(settings.critics) * (self._unseen is not None)
         if self._heldout is not None:
             steps += 3
         if self._utility_missing() is None:
@@ -142,10 +144,13 @@ class Judge:
             scores += self._repeated(against, settings.repeats, settings.drawn, statistics)
         if not all(settings.published):
             self._missing["published"] = "left out by --quick"
+        if self._unseen is not None:
+            scores += self._repeated("unseen", settings.critics, settings.critic_windows, critics)
         utility_scores, confusions = self._measure_utility()
         scores += utility_scores + self._measure_privacy()
         order = list(METRICS)
-        scores.sort(key=lambda each: (order.index(each.metric), each.against != "training"))
+        against = ("training", "unseen", "heldout")
+        scores.sort(key=lambda each: (order.index(each.metric), against.index(each.against)))
         return Evaluation(
             self._real,
             self._synthetic,

@@ -279,7 +279,7 @@ class Score:
 
     Attributes:
       metric: a key of `METRICS`.
-      against: "training" or "heldout": the real windows compared with.
+      against: "training", "heldout" or "unseen": the real windows compared with.
       value, low, high: and its 95 % interval.
       floor, floor_low, floor_high: what an honest recording of other people would get, and the 95 % interval in which
         one more would lie; None for a number that stands for itself.
@@ -345,7 +345,7 @@ def score(name, against, value, floor=None):
 
     Args:
       name: a key of `METRICS`.
-      against: "training" or "heldout".
+      against: "training", "heldout" or "unseen".
       value: value, low, high.
       floor: floor, low, high; or None.
     """

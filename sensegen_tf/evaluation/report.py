@@ -175,7 +175,7 @@ def _table(evaluation, question):
         floor_interval = "" if score.floor is None else f"{score.floor_low:.3g} to {score.floor_high:.3g}"
         cells = [
             f"<td title='{html.escape(score.definition.meaning, quote=True)}'>{html.escape(_title(score))}</td>",
-            f"<td>{'held-out' if score.against == 'heldout' else 'training'}</td>",
+            f"<td>{'held-out' if score.against == 'heldout' else score.against}</td>",
             f"<td class='number'>{score.value:.3g}</td>",
             f"<td class='number'>{score.low:.3g} to {score.high:.3g}</td>",
             f"<td class='number'>{floor}</td><td class='number'>{floor_interval}</td>",

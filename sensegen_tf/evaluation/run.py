@@ -20,7 +20,7 @@ def check_installed():
         raise InputError(f"{', '.join(missing)} not installed: pip install 'sensegen_tf[evaluate]'")
 
 
-def evaluate(real, synthetic, heldout, folder, seed, quick):
+def evaluate(real, synthetic, heldout, folder, seed, quick, unseen=None):
     """Judges windows and writes the report.
 
     Args:
@@ -29,6 +29,7 @@ def evaluate(real, synthetic, heldout, folder, seed, quick):
       folder: for `report.html` and `report.json`.
       seed: of all random numbers.
       quick: see `judge.Settings.quick`.
+      unseen: `Samples`, or None, see `judge.Judge`.
 
     Returns:
       The summary for the terminal, with the paths of the report.
@@ -45,7 +46,7 @@ def evaluate(real, synthetic, heldout, folder, seed, quick):
             bar.set_postfix_str(what)
             bar.update()
 
-        jury = judge.Judge(real, synthetic, heldout, settings, progress)
+        jury = judge.Judge(real, synthetic, heldout, settings, progress, unseen)
         # One more for drawing.
         bar.reset(jury.steps + 1)
         evaluation = jury.evaluate()

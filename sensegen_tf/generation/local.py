@@ -25,6 +25,24 @@ def row_seeds(seed, first, count):
     return (np.int64(seed) << np.int64(32)) + np.arange(first, first + count, dtype=np.int64)
 
 
+def label_shares(card, label=None):
+    """The shares of a model's labels: as common as in training, or one label alone.
+
+    Args:
+      card: its `ModelCard`.
+      label: a name, or None.
+
+    Raises:
+      InputError: the model has no such label.
+    """
+    if label is None:
+        return card.label_shares
+    if label not in card.labels:
+        there = ", ".join(card.labels) or "none, since it is not conditional"
+        raise InputError(f"the model has no label {label!r}; it has {there}")
+    return tuple(float(name == label) for name in card.labels)
+
+
 def row_labels(shares, first, count):
     """Labels of the rows [first, first + count) in given shares, each alike over any stretch of rows.
 

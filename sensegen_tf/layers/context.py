@@ -124,6 +124,7 @@ class Context(keras.layers.Layer):
         if self.size == self.channels:
             newest = tf.pad(blocks[:, :-1, -1], [[0, 0], [1, 0], [0, 0]])  # [B, S, C]
             return newest, tf.zeros([*newest.shape[:2], 0, self.channels]), newest
+        batch = blocks.shape[:2]
         blocks = tf.transpose(tf.stop_gradient(blocks), [1, 0, 2, 3])  # [S, B, n, C]
         steps, rows = tf.shape(blocks)[0], tf.shape(blocks)[1]
         shapes = ([self.channels], [self.regressors, self.channels], [self.size])
@@ -140,7 +141,8 @@ class Context(keras.layers.Layer):
 
         start = (1, self.initial_state(rows), arrays)
         *_, arrays = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
-        return tuple(tf.stop_gradient(_batch_first(each.stack())) for each in arrays)
+        told = [tf.stop_gradient(_batch_first(each.stack())) for each in arrays]
+        return tuple(tf.ensure_shape(each, [*batch, *each.shape[2:]]) for each in told)
 
     def get_config(self):
         own = {"channels": self.channels, "block": self.block, "lags": self.lags}

@@ -275,15 +275,27 @@ class LSTMStack(keras.layers.Layer):
             new_state.append(layer_state)
         return inputs, tuple(new_state)
 
-    def call(self, inputs, state=None, mask=None):
-        """A whole series, arguments as `LSTM.call` with a state a layer -> outputs [B, T, U of the top], last state."""
+    def call(self, inputs, state=None, mask=None, dropout=0.0, seed=None):
+        """A whole series.
+
+        Args:
+          inputs, state, mask: as `LSTM.call`, with a state a layer.
+          dropout: share of each layer's outputs that is left out, in [0, 1).
+          seed: two integers, of the dropout; None for none.
+
+        Returns:
+          Outputs [B, T, U of the top] and the last state.
+        """
         state = [None] * len(self.layers) if state is None else state
         gpu = on_gpu()
         outputs, mask = (inputs, mask) if gpu else (_time_first(inputs), _time_first(mask))
         new_state = []
-        for layer, layer_state in zip(self.layers, state, strict=True):
+        for number, (layer, layer_state) in enumerate(zip(self.layers, state, strict=True)):
             run = layer if gpu else layer.scan
             outputs, layer_state = run(outputs, layer_state, mask=mask)
+            if dropout and seed is not None:
+                own = tf.random.experimental.stateless_fold_in(seed, number)
+                outputs = tf.nn.experimental.stateless_dropout(outputs, dropout, own, rng_alg="philox")
             new_state.append(layer_state)
         return (outputs if gpu else _time_first(outputs)), tuple(new_state)
 

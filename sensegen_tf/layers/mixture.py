@@ -1,9 +1,9 @@
 """The mixture density head: parameters <-> a TFP `MixtureSameFamily`; noise -> sample.
 
 Bishop, "Mixture density networks" (1994), as in Graves, "Generating sequences with recurrent neural networks" (2013)
-and SenseGen (2017), section III: logits, location and scale of K Gaussians over the D-vector of a step (its C channels,
-or a block of n samples of them). Their covariance is diagonal as published, full (`MultivariateNormalTriL`), or diagonal
-plus low rank (`MultivariateNormalDiagPlusLowRankCovariance`, for blocks). Densities stay in log space throughout.
+and SenseGen (2017), section III: logits, location and scale of K Gaussians over the D-vector of a step (its C
+channels, or a block of n samples of them). Their covariance is diagonal as published, full (`MultivariateNormalTriL`),
+or diagonal plus low rank (`MultivariateNormalDiagPlusLowRankCovariance`, for blocks). Densities stay in log space.
 """
 
 import typing
@@ -74,8 +74,8 @@ def row_noise(seed, steps, size, stream=0):
 class MixtureHead(keras.layers.Layer):
     """A dense layer to the raw parameters of a Gaussian mixture, and what can be done with them.
 
-    Raw parameters are packed on the last axis: K logits, K * D locations, K * D raw scales, the factor of the covariance,
-    R * D coefficients of the autoregression.
+    Raw parameters are packed on the last axis: K logits, K * D locations, K * D raw scales, the factor of the
+    covariance, R * D coefficients of the autoregression.
 
     Args:
       dimensions: D, the size of the vector.
@@ -164,7 +164,7 @@ class MixtureHead(keras.layers.Layer):
 
         The base must be 0, the unit 1; a cluster's Gaussian is diagonal.
         """
-        k, d = self.components, self.dimensions
+        k = self.components
         count = min(k, max(1, len(values) // _FEWEST_IN_CLUSTER))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of empty clusters, which are left out below

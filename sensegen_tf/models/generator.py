@@ -1,5 +1,7 @@
 """The generator: a recurrent mixture density network that predicts the next sample from those before it."""
 
+import typing
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,9 +11,15 @@ from sensegen_tf.layers.mixture import Anchor, MixtureHead, row_noise
 from sensegen_tf.models.sized import SizedModel
 from sensegen_tf.models.zoo import GeneratorConfig
 
-
 # Streams of a row's noise, see `row_noise`.
 _OF_STEPS, _OF_SERIES = 0, 1
+
+
+class Prediction(typing.NamedTuple):
+    """Raw parameters [..., P] of mixtures, and what they are relative to: the arguments of `MixtureHead.unpack`."""
+
+    raw: tf.Tensor
+    anchor: Anchor
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
@@ -33,9 +41,7 @@ class Generator(SizedModel):
         super().__init__(config, channels, seed, **kwargs)
         self.labels, self.people = labels, people
         self.block = config.block
-        self.context = Context(
-            channels, config.block, config.lags, config.levels, config.refractory, name="context"
-        )
+        self.context = Context(channels, config.block, config.lags, config.levels, config.refractory, name="context")
         self.recurrent, self.dense = self._recurrent(), self._dense()
         self.head = MixtureHead(
             channels * config.block,
@@ -118,7 +124,7 @@ class Generator(SizedModel):
         learnt too."""
         if not self.code_size:
             return tf.zeros([tf.shape(person)[0], 0])
-        codes = tf.gather(tf.convert_to_tensor(self.codes), person)
+        codes = tf.matmul(tf.one_hot(person, self.people), self.codes)
         codes *= tf.math.rsqrt(tf.reduce_mean(tf.square(codes), -1, keepdims=True) + 1e-6)
         return codes + self.config.code_noise * noise
 
@@ -130,8 +136,8 @@ class Generator(SizedModel):
     def _unit(self):
         return tf.convert_to_tensor(self.unit) if self.config.increments else tf.ones([self.channels])
 
-    def _mixture(self, features, newest, regressors, started, condition):
-        """The `Mixture` from features [..., U], what the context told, a mask [..., 1] of the steps that are not the
+    def _predict(self, features, newest, regressors, started, condition):
+        """The `Prediction` from features [..., U], what the context told, a mask [..., 1] of the steps that are not the
         first, and the condition [B, Q]."""
         raw = self.head(self.dense(features))
         unit, base = tf.tile(self._unit(), [self.block]), tf.tile(newest, [1] * (newest.shape.rank - 1) + [self.block])
@@ -143,7 +149,7 @@ class Generator(SizedModel):
                 start += tf.matmul(condition, self.start_by_condition)  # [B, P]
                 start = tf.reshape(start, [-1, *[1] * (raw.shape.rank - 2), self.head.size])
             raw, unit = tf.where(started, raw, start), tf.where(started, unit, 1.0)
-        return self.head.unpack(raw, Anchor(base, unit, regressors))
+        return Prediction(raw, Anchor(base, unit, regressors))
 
     def blocks(self, series):
         """[B, T, C] -> [B, S, n, C], S = T / n."""
@@ -152,28 +158,30 @@ class Generator(SizedModel):
         rows, steps = series.shape[:2]
         return tf.ensure_shape(blocks, [rows, None if steps is None else steps // self.block, *blocks.shape[2:]])
 
-    def call(self, series, condition):
-        """Teacher forcing: the mixture of every step, given the true steps before it.
+    def call(self, series, condition, dropout_seed=None):
+        """Teacher forcing: the prediction of every step, given the true steps before it.
 
         Args:
           series: [B, T, C]; T a multiple of n.
           condition: [B, Q].
+          dropout_seed: two integers; None for no dropout.
 
         Returns:
-          A `layers.mixture.Mixture` with batch shape [B, S]; that at s is of block s of the series.
+          A `Prediction` with batch shape [B, S]; that at s is of block s of the series.
         """
         newest, regressors, inputs = self.context(self.blocks(series), self._unit())
         steps = tf.shape(inputs)[1]
         constant = tf.tile(condition[:, None], [1, steps, 1])  # [B, S, Q]
-        features, _ = self.recurrent(tf.concat([inputs, constant], -1))  # [B, S, U]
+        told = tf.concat([inputs, constant], -1)
+        features, _ = self.recurrent(told, dropout=self.config.dropout, seed=dropout_seed)  # [B, S, U]
         started = (tf.range(steps) > 0)[None, :, None]  # [1, S, 1]
-        return self._mixture(features, newest, regressors, started, condition)
+        return self._predict(features, newest, regressors, started, condition)
 
-    def log_prob(self, mixture, series):
-        """Log-density of a series' blocks [B, S] under the mixtures of `call`, in nats."""
+    def log_prob(self, prediction, series):
+        """Log-density of a series' blocks [B, S] under what `call` predicts, in nats."""
         blocks = self.blocks(series)
         flat = tf.reshape(blocks, tf.concat([tf.shape(blocks)[:2], [self.head.dimensions]], 0))
-        return self.head.distribution(mixture).log_prob(flat)
+        return self.head.distribution(self.head.unpack(*prediction)).log_prob(flat)
 
     def initial_state(self, condition):
         """What a rollout carries: whether it has begun [B, 1], the condition [B, Q], what the context told, its state,
@@ -204,8 +212,9 @@ class Generator(SizedModel):
         """
         started, condition, (newest, regressors, inputs), context_state, recurrent_state = state
         features, recurrent_state = self.recurrent.step(tf.concat([inputs, condition], -1), recurrent_state)
-        mixture = self._mixture(features, newest, regressors, started, condition)
-        block = tf.reshape(self.head.sample(mixture, noise), [-1, self.block, self.channels])
+        prediction = self._predict(features, newest, regressors, started, condition)
+        sample = self.head.sample(self.head.unpack(*prediction), noise)
+        block = tf.reshape(sample, [-1, self.block, self.channels])
         *told, context_state = self.context.step(block, started, context_state, self._unit())
         return block, (tf.ones_like(started), condition, tuple(told), context_state, recurrent_state)
 

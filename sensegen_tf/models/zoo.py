@@ -27,6 +27,7 @@ class GeneratorConfig:
       conditional: whether the model is conditional on the label, where the recordings have any.
       code: size of the code of a person, which stays the same over a series; 0 for none.
       code_noise: standard deviation of the noise on a code, whose entries have mean square 1.
+      dropout: share of what each LSTM layer puts out that is left out in training, in [0, 1) (Zaremba et al., 2014).
     """
 
     units: tuple[int, ...]
@@ -45,6 +46,7 @@ class GeneratorConfig:
     conditional: bool = False
     code: int = 0
     code_noise: float = 0.3
+    dropout: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +75,10 @@ class Model:
 
 _PUBLISHED_DISCRIMINATOR = DiscriminatorConfig(units=(64,), dense_units=16)
 
+_MOTION_DISCRIMINATOR = DiscriminatorConfig(units=(64,), dense_units=64, increments=True)
+
 _MOTION = GeneratorConfig(
-    units=(256, 256),
+    units=(192, 192),
     dense_units=128,
     components=16,
     scale_floor=5e-4,
@@ -85,6 +89,7 @@ _MOTION = GeneratorConfig(
     levels=(4.0, 16.0, math.inf),
     covariance="full",
     conditional=True,
+    dropout=0.2,
 )
 
 ZOO = {
@@ -99,8 +104,42 @@ ZOO = {
         _PUBLISHED_DISCRIMINATOR,
     ),
     "sensegen_accel": Model(
-        "for motion, conditional on the activity: 2 x 256 LSTM, 16 Gaussians with full covariance around an autoregression",
+        "for acceleration, conditional on the activity: 2 x 192 LSTM, 16 Gaussians with full covariance around an "
+        "autoregression on the last increments and running means",
         _MOTION,
-        DiscriminatorConfig(units=(64,), dense_units=64, increments=True),
+        _MOTION_DISCRIMINATOR,
+    ),
+    "sensegen_imu": Model(
+        "the same for acceleration and angular velocity together",
+        dataclasses.replace(_MOTION, dense_units=192),
+        _MOTION_DISCRIMINATOR,
+    ),
+    "sensegen_ecg": Model(
+        "for ECG at 120 Hz, conditional on the rhythm: 2 x 192 LSTM, a code of the person and a beat clock",
+        GeneratorConfig(
+            units=(192, 192),
+            dense_units=128,
+            components=12,
+            scale_floor=5e-4,
+            residual=True,
+            learned_start=True,
+            increments=True,
+            lags=4,
+            levels=(6.0, 30.0, 240.0, 1200.0),
+            refractory=30,
+            conditional=True,
+            code=8,
+        ),
+        _MOTION_DISCRIMINATOR,
+    ),
+    "sensegen_table": Model(
+        "for tables of any kind, up to some thirty channels: 2 x 192 LSTM, 12 Gaussians with full covariance",
+        dataclasses.replace(_MOTION, units=(192, 192), dense_units=192, components=12, conditional=False),
+        _MOTION_DISCRIMINATOR,
+    ),
+    "sensegen_fast": Model(
+        "for millions of windows: blocks of 16 samples a step, 8 Gaussians with covariance of rank 6",
+        dataclasses.replace(_MOTION, units=(256,), components=8, block=16, lags=3, covariance="low_rank", rank=6),
+        _MOTION_DISCRIMINATOR,
     ),
 }

@@ -10,6 +10,7 @@ from sensegen_tf.files import os_errors, read_json, whole_folder, write_json
 from sensegen_tf.serving.signatures import Signatures
 
 _CARD = "model_card.json"
+_PRETRAINED = os.path.join(os.path.dirname(os.path.dirname(__file__)), "pretrained")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,18 +80,22 @@ def write_version(generator, dataset, card, model_dir):
 
 
 def find_version(path):
-    """The version that a path means: itself, or the highest integer below it.
+    """The version that a path means: itself, the highest integer below it, or the pretrained model of that name.
 
     Raises:
       InputError: there is no SavedModel there.
     """
+    pretrained = sorted(os.listdir(_PRETRAINED))
+    if path in pretrained and not os.path.exists(path):
+        path = os.path.join(_PRETRAINED, path)
     if os.path.exists(os.path.join(path, "saved_model.pb")):
         return path
     versions = [n for n in _numbers(path) if os.path.exists(os.path.join(path, str(n), "saved_model.pb"))]
     if not versions:
         raise InputError(
             f"no SavedModel at {path}: expected {os.path.join(path, 'saved_model.pb')} or "
-            f"{os.path.join(path, 'NUMBER', 'saved_model.pb')}. Training prints the path of the model that it wrote"
+            f"{os.path.join(path, 'NUMBER', 'saved_model.pb')}, or the name of a pretrained model "
+            f"({', '.join(pretrained)}). Training prints the path of the model that it wrote"
         )
     return os.path.join(path, str(versions[-1]))
 

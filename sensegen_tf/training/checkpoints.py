@@ -31,6 +31,7 @@ class Checkpoints:
     def __init__(self, folder, **objects):
         # Variables by name of their object, since tf.train.Checkpoint does not see into lists of Keras layers.
         self._checkpoint = tf.train.Checkpoint(**{name: _variables(each) for name, each in objects.items()})
+        self._models = {name: each for name, each in objects.items() if isinstance(each, keras.Model)}
         self._manager = tf.train.CheckpointManager(self._checkpoint, os.fspath(folder), max_to_keep=2)
 
     def restore(self):
@@ -47,6 +48,24 @@ class Checkpoints:
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             raise InputError(f"the checkpoint {newest} cannot be restored into this model: {error}") from error
         return True
+
+    def restore_models(self, folder):
+        """Takes the weights of the models, and nothing else, from the newest save of another run.
+
+        Args:
+          folder: of that run's checkpoints.
+
+        Raises:
+          InputError: there is none, or it is of another model.
+        """
+        newest = tf.train.latest_checkpoint(os.fspath(folder))
+        if newest is None:
+            raise InputError(f"there is no checkpoint in {folder}")
+        models = tf.train.Checkpoint(**{name: _variables(each) for name, each in self._models.items()})
+        try:
+            models.restore(newest).assert_existing_objects_matched().expect_partial()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            raise InputError(f"the checkpoint {newest} is of another model: {error}") from error
 
     def save(self, step):
         """Saves, unless the newest save is of this step already.

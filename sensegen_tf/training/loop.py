@@ -20,7 +20,7 @@ _REAL_FOR = {DISCRIMINATOR: 1, GENERATOR: 2}
 _ROLLOUT_FOR_TRAINING, _ROLLOUT_FOR_EVALUATION, _ROLLOUT_FOR_PICTURE = 3, 4, 5
 _ROLLOUT_FOR_GENERATOR = 6
 _GRID_FOR = {DISCRIMINATOR: 7, GENERATOR: 8}
-_GRID_FOR_EVALUATION, _CODE_FOR_GENERATOR = 9, 10
+_GRID_FOR_EVALUATION, _CODE_FOR_GENERATOR, _DROPOUT_FOR_GENERATOR = 9, 10, 11
 
 # Series that are evaluated at once.
 _CHUNK = 256
@@ -132,36 +132,37 @@ class Trainer:
         return tf.linalg.global_norm(gradients)
 
     @tf.function(jit_compile=True)
-    def _log_prob(self, mixture, real):
-        return self.generator.log_prob(mixture, real)
+    def _log_prob(self, prediction, real):
+        return self.generator.log_prob(prediction, real)
 
-    def _likelihood_loss(self, real, label, person, code_noise):
+    def _likelihood_loss(self, real, label, person, code_noise, seed):
         condition = self.generator.condition(label, self.generator.person_code(person, code_noise))
-        log_prob = self._log_prob(self.generator(real, condition), real)
+        log_prob = self._log_prob(self.generator(real, condition, seed[0]), real)
         return losses.negative_log_likelihood(log_prob, self.generator.block)
 
     @tf.function
-    def generator_step(self, real, label, person, code_noise):
+    def generator_step(self, real, label, person, code_noise, seed):
         """One step of the generator by likelihood.
 
         Args:
           real: standardised series [B, T, C].
           label, person: int32 [B].
           code_noise: normals [B, E], on the codes of the people.
+          seed: int32 [B, 2], of the dropout; that of a part's first row counts for the part.
 
         Returns:
           Loss and gradient norm.
         """
-        batch = real, label, person, code_noise
+        batch = real, label, person, code_noise, seed
         return self._learn(self._likelihood_loss, self.generator, self.generator_optimizer, *batch)
 
     @tf.function
-    def adversarial_generator_step(self, real, label, person, code_noise, noise, series_noise):
+    def adversarial_generator_step(self, real, label, person, code_noise, seed, noise, series_noise):
         """One step of the generator through the discriminator's judgement of its own rollouts, and where the objective
         is "both", by likelihood as well.
 
         Args:
-          real, label, person, code_noise: as `generator_step`.
+          real, label, person, code_noise, seed: as `generator_step`.
           noise, series_noise: of A rollouts, at most B, see `Generator.noise`; they have the first A labels.
 
         Returns:
@@ -171,7 +172,7 @@ class Trainer:
         total, sums = self._adversarial_gradient(noise, series_noise, label[: noise.shape[0]])
         total, sums = weight * total, [weight * each for each in sums]
         if self.config.generator_objective == "both":
-            batch = real, label, person, code_noise
+            batch = real, label, person, code_noise, seed
             likelihood, gradients = self._gradient(self._likelihood_loss, self.generator, *batch)
             total, sums = total + likelihood, [a + b for a, b in zip(sums, gradients, strict=True)]
         return total, self._update(self.generator, self.generator_optimizer, sums)
@@ -262,8 +263,8 @@ class Trainer:
     @tf.function
     def _log_likelihood(self, real, label, person):
         code = self.generator.person_code(person, tf.zeros([tf.shape(person)[0], self.generator.code_size]))
-        mixture = self.generator(real, self.generator.condition(label, code))
-        return tf.reduce_sum(self._log_prob(mixture, real), 1)
+        prediction = self.generator(real, self.generator.condition(label, code))
+        return tf.reduce_sum(self._log_prob(prediction, real), 1)
 
     def log_likelihood(self, real, label):
         """Log-likelihood of whole series [N, T, C], standardised, given their labels [N]: float32 [N], nats.
@@ -294,8 +295,12 @@ class Trainer:
         rows, steps = values.shape[:2]
         if player == DISCRIMINATOR:
             return real.values, self.generate(_ROLLOUT_FOR_TRAINING, number, real.label, steps), real.label
-        seed = tf.random.experimental.stateless_fold_in([self.config.seed, _CODE_FOR_GENERATOR], number)
-        batch = *real, tf.random.stateless_normal([rows, self.generator.code_size], seed, alg="philox")
+        of_code, of_dropout = (
+            tf.random.experimental.stateless_fold_in([self.config.seed, stream], number)
+            for stream in (_CODE_FOR_GENERATOR, _DROPOUT_FOR_GENERATOR)
+        )
+        code_noise = tf.random.stateless_normal([rows, self.generator.code_size], of_code, alg="philox")
+        batch = *real, code_noise, of_dropout + tf.stack([tf.range(rows), tf.zeros([rows], tf.int32)], 1)
         if self.config.generator_objective != "likelihood":
             own = min(rows, self.config.adversarial_batch_size)
             batch = *batch, *self._rollout_noise(_ROLLOUT_FOR_GENERATOR, number, own, steps)

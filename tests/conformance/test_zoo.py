@@ -1,5 +1,9 @@
 """What every row of the zoo must pass."""
 
+import glob
+import os
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,8 +23,13 @@ PARAMETERS = {
     ("sensegen", 3): (1_371_432, 18_465),
     ("sensegen_small", 1): (124_584, 17_953),
     ("sensegen_small", 3): (130_056, 18_465),
+    ("sensegen_accel", 3): (871_895, 22_916),
+    ("sensegen_imu", 6): (985_070, 24_455),
+    ("sensegen_ecg", 1): (491_689, 21_890),
+    ("sensegen_fast", 3): (498_083, 22_916),
 }
 
+EXPERIMENTS = os.path.join(os.path.dirname(__file__), "..", "..", "experiments")
 # Of conditional rows.
 LABELS, PEOPLE = 2, 3
 
@@ -43,7 +52,19 @@ def test_every_row_is_pinned():
     assert {name for name, _ in PARAMETERS} == set(ZOO)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+def test_every_row_has_a_flagfile_and_a_section_of_results(row):
+    with open(os.path.join(EXPERIMENTS, "RESULTS.md"), encoding="utf-8") as file:
+        results = file.read()
+    measured = []
+    for path in glob.glob(os.path.join(EXPERIMENTS, "*.flags")):
+        with open(path, encoding="utf-8") as file:
+            if f"--model={row}" in file.read().splitlines():
+                name = os.path.basename(path).removesuffix(".flags")
+                measured += re.findall(rf"<!-- begin {name} -->(.*?)<!-- end {name} -->", results, re.DOTALL)
+    assert any(f"Model `{row}`" in section for section in measured)
+
+
+@pytest.mark.parametrize(("row", "channels"), PARAMETERS)
 def test_parameter_counts(row, channels):
     generator, discriminator = build(row, channels)
     assert (generator.count_params(), discriminator.count_params()) == PARAMETERS[row, channels]
@@ -51,8 +72,8 @@ def test_parameter_counts(row, channels):
 
 def test_every_variable_gets_a_gradient_in_the_compiled_graph(row):
     generator, discriminator = build(row, 3)
-    series, label = tf.random.stateless_normal([4, 16, 3], [0, 0]), tf.constant([0, 1, 1, 0])
-    noise = generator.noise(tf.range(4, dtype=tf.int64), 16)
+    series, label = tf.random.stateless_normal([4, 48, 3], [0, 0]), tf.constant([0, 1, 1, 0])
+    noise = generator.noise(tf.range(4, dtype=tf.int64), 48)
 
     @tf.function(jit_compile=True)
     def gradients():
@@ -94,4 +115,6 @@ def test_the_export_samples_what_the_model_samples(row, tmp_path):
     loaded = tf.saved_model.load(tmp_path).signatures["serving_default"](**inputs)
     np.testing.assert_array_equal(loaded["samples"], expected)
     assert expected.shape == (2, 9, 2) and (expected[1, 4:] == 0).all()
-    assert (expected[..., 0] % 0.25 == 0).all() and expected[..., 0].max() <= 2 and (expected[0, :, 1] % 0.25 != 0).all()
+    assert (
+        (expected[..., 0] % 0.25 == 0).all() and expected[..., 0].max() <= 2 and (expected[0, :, 1] % 0.25 != 0).all()
+    )

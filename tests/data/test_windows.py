@@ -72,7 +72,12 @@ def test_a_named_label_without_a_window_is_refused():
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"length": 0}, "at least 2"), ({"stride": 0}, "at least 1"), ({"holdout_fraction": 1.0}, "between 0 and 1")],
+    [
+        ({"length": 0}, "at least 2"),
+        ({"stride": 0}, "at least 1"),
+        ({"holdout_fraction": 1.0}, "between 0 and 1"),
+        ({"unseen_fraction": 0.6}, "between 0 and 0.5"),
+    ],
 )
 def test_impossible_settings_are_refused(values, message):
     with pytest.raises(InputError, match=message):
@@ -88,6 +93,19 @@ def test_statistics_come_from_the_training_split_alone():
     np.testing.assert_allclose(dataset.standardizer.to_physical(standard), dataset.training.values, atol=1e-5)
     splits = dataset.describe()["splits"]
     assert splits["training"]["subjects"] == ["a"] and splits["heldout"]["subjects"] == ["b"]
+
+
+def test_unseen_windows_are_every_so_manieth_stretch_of_a_label_of_the_training_subjects():
+    spans = [Span(10 * n, 10 * n + 10, "rest" if n % 2 else "jump") for n in range(12)]
+    recordings = [make(120, subject, spans=spans) for subject in "abc"]
+    config = WindowConfig(10, 10, holdout_subjects=("c",), unseen_fraction=0.25)
+    dataset = windows.prepare(Collection(recordings, ""), config)
+    assert dataset.unseen.subjects.tolist() == ["a"] * 2 + ["b"] * 4
+    assert dataset.unseen.values[:, 0, 0].tolist() == [60, 70, 20, 30, 100, 110]
+    assert dataset.training.count == 18 and dataset.heldout.count == 12
+    starts = dataset.training.values[dataset.training.subjects == "a", 0, 0].tolist()
+    assert starts == [0, 10, 20, 30, 40, 50, 80, 90, 100, 110]
+    assert set(dataset.describe()["splits"]) == {"training", "heldout", "unseen"}
 
 
 def test_constant_channel_and_mixed_recordings_are_refused():

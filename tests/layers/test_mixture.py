@@ -86,7 +86,9 @@ def test_samples_agree_with_log_prob(head, drawn):
     count = 200_000
     one = Mixture(*(None if each is None else each[:1] for each in drawn))
     rng = np.random.default_rng(0)
-    noise = np.concatenate([rng.uniform(size=[count, 1]), rng.normal(size=[count, head.noise_size - 1])], -1).astype("f")
+    noise = np.concatenate([rng.uniform(size=[count, 1]), rng.normal(size=[count, head.noise_size - 1])], -1).astype(
+        "f"
+    )
     repeated = Mixture(*(None if each is None else tf.repeat(each, count, 0) for each in one))
     samples = head.sample(repeated, noise).numpy()
     edges = np.quantile(samples[:, 0], [0.1, 0.3, 0.5, 0.7, 0.9]), np.quantile(samples[:, 1], [0.2, 0.5, 0.8])

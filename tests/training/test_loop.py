@@ -132,7 +132,7 @@ def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, 
         trained = trainer(alternating(1))
         label = np.zeros(rows, np.int32)
         steps = [
-            trained.generator_step(real, label, label, np.zeros([rows, 0], "f")),
+            trained.generator_step(real, label, label, np.zeros([rows, 0], "f"), np.zeros([rows, 2], np.int32)),
             trained.discriminator_step(real, generated, label),
         ]
         results.append(([float(value) for step in steps for value in step], weights(trained)))
@@ -146,7 +146,12 @@ def test_bfloat16_learns_nearly_the_same_and_leaves_no_trace_in_the_exported_mod
     losses, label = {}, np.zeros(40, np.int32)
     for precision in ("float32", "bfloat16"):
         trained = trainer(alternating(1), {"xla": True, "precision": precision})
-        losses[precision] = [float(trained.generator_step(series(), label, label, np.zeros([40, 0], "f"))[0]) for _ in range(20)]
+        losses[precision] = [
+            float(
+                trained.generator_step(series(), label, label, np.zeros([40, 0], "f"), np.zeros([40, 2], np.int32))[0]
+            )
+            for _ in range(20)
+        ]
         assert {variable.dtype for variable in trained.generator.weights} == {"float32"}
         plain = trained.generator.plain()
         assert (plain.precision, plain.xla) == ("float32", False)

@@ -1,0 +1,173 @@
+"""The published benchmark of time series generation: Sines, Stocks, ETTh and Energy by the protocol of TimeGAN.
+
+    pip install -e ".[evaluate,tables]" && python experiments/tsbench.py --data_dir=FOLDER
+
+FOLDER holds stock_data.csv, ETTh1.csv and energy.npz. For each set: scale all channels to [0, 1], train on windows of
+stride 1 (`tsbench.flags`), sample as many, and measure the discriminative and predictive scores as published, against
+the training windows. The last tenth of the time (of Sines: of the series) is held out: the strong critic compares
+samples with windows of it, and for a floor training windows with them. Trained models and figures are kept in
+experiments/runs/tsbench, so a run that was stopped goes on; the section `tsbench` of RESULTS.md is written from all
+that is there.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+from absl import app, flags
+from results import HERE, write_section
+
+from sensegen_tf.files import read_json, write_json
+from sensegen_tf.training.run_directory import machine
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", None, "folder of the benchmark's tables", required=True)
+flags.DEFINE_list("cases", [], "which, such as etth_64; by default all")
+flags.DEFINE_integer("seed", 0, "of the training and the samples")
+
+RUNS = os.path.join(HERE, "runs", "tsbench")
+# Set and length -> best published discriminative score, ours to reach, the binomial noise of a perfect generator.
+CASES = {
+    "sines_24": (0.004, 0.005, 0.006),
+    "stocks_24": (0.015, 0.015, 0.010),
+    "etth_24": (0.005, 0.005, 0.005),
+    "energy_24": (0.009, 0.009, 0.0045),
+    "etth_64": (0.106, 0.030, None),
+    "etth_128": (0.144, 0.030, None),
+    "etth_256": (0.060, 0.030, None),
+}
+# Training steps of the generator for each case, so that none takes more than an hour.
+OUTER = {"sines_24": 20, "stocks_24": 20, "etth_24": 20, "energy_24": 16, "etth_64": 14, "etth_128": 10, "etth_256": 6}
+REPEATS = 5
+WINDOWS = 4000
+
+
+def _columns(path, skip):
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    return np.array([row[skip:] for row in rows], np.float64)
+
+
+def _sines():
+    """Five sinusoids a series, frequencies and phases uniform in [0, 0.1), as TimeGAN's `sine_data_generation`."""
+    rng = np.random.default_rng(0)
+    frequency, phase = rng.uniform(0, 0.1, [2, 10_000, 1, 5])
+    return (np.sin(frequency * np.arange(24)[:, None] + phase) + 1) / 2
+
+
+def table(name):
+    """[time, channel], oldest row first, or [series, time, channel]; each channel scaled to [0, 1]."""
+    values = {
+        "sines": _sines,
+        "stocks": lambda: _columns(os.path.join(FLAGS.data_dir, "stock_data.csv"), 0)[::-1],
+        "etth": lambda: _columns(os.path.join(FLAGS.data_dir, "ETTh1.csv"), 1),
+        "energy": lambda: np.load(os.path.join(FLAGS.data_dir, "energy.npz"))["series"],
+    }[name]()
+    axes = tuple(range(values.ndim - 1))
+    low, high = values.min(axes), values.max(axes)
+    return ((values - low) / (high - low)).astype(np.float32)
+
+
+def windows(case):
+    """Training and held-out windows [N, T, C] as `sensegen_tf.train` cuts them."""
+    from sensegen_tf.data import sources
+    from sensegen_tf.data import windows as cutting
+    from sensegen_tf.data.sources.tables import TableConfig
+
+    length = int(case.split("_")[1])
+    config = sources.SourceConfig("table", os.path.join(RUNS, case, "data.npz"), table=TableConfig(rate_hz=1.0))
+    found = cutting.prepare(sources.load(config), cutting.WindowConfig(length, 1, holdout_fraction=0.1))
+    return found.training.values, found.heldout.values
+
+
+def train(case):
+    """Trains and exports; the finished run's results."""
+    name, length = case.split("_")
+    folder = os.path.join(RUNS, case)
+    os.makedirs(folder, exist_ok=True)
+    data = os.path.join(folder, "data.npz")
+    if not os.path.exists(data):
+        np.savez(data, series=table(name))
+    command = [
+        *(sys.executable, "-m", "sensegen_tf.train", f"--flagfile={os.path.join(HERE, 'tsbench.flags')}"),
+        *(f"--data_dir={data}", f"--window_length={length}", f"--outer_iterations={OUTER[case]}"),
+        *(f"--seed={FLAGS.seed}", f"--run_dir={folder}", f"--model_dir={os.path.join(folder, 'model')}"),
+    ]
+    subprocess.run(command, check=True)
+    return read_json(os.path.join(folder, "finished.json"))
+
+
+def measure(case, version):
+    """Name -> values of the repeats."""
+    from sensegen_tf.evaluation import published
+    from sensegen_tf.evaluation.critic import WindowClassifier, told_apart
+    from sensegen_tf.generation import local
+
+    real, heldout = windows(case)
+    chunks = local.generate(version, len(real), real.shape[1], FLAGS.seed, len(real), xla=True)
+    synthetic = np.concatenate([samples for _, _, samples in chunks])
+    found = {"discriminative": [], "predictive": [], "predictive_real": [], "critic": [], "critic_floor": []}
+    classifier = WindowClassifier(*real.shape[1:], 2, 40)
+    rng = np.random.default_rng(0)
+
+    def some(values):
+        return values[np.sort(rng.choice(len(values), min(WINDOWS, len(values), len(heldout)), replace=False))]
+
+    for seed in range(REPEATS):
+        found["discriminative"].append(published.discriminative_score(real, synthetic, seed))
+        found["predictive"].append(published.predictive_score(real, synthetic, seed))
+        found["predictive_real"].append(published.predictive_score(real, real, seed))
+        found["critic"].append(told_apart(classifier, some(heldout), some(synthetic), seed))
+        found["critic_floor"].append(told_apart(classifier, some(heldout), some(real), seed))
+    return found
+
+
+def _mean(values):
+    return f"{np.mean(values):.4f} ± {2.776 * np.std(values, ddof=1) / np.sqrt(len(values)):.4f}"
+
+
+def section():
+    """The Markdown of all cases that were measured."""
+    lines = [
+        f"`python experiments/tsbench.py --data_dir=FOLDER --seed={FLAGS.seed}` on {machine()}. "
+        f"Model `sensegen_table`, likelihood alone. Mean of {REPEATS} repeats with its 95 % interval (Student's t). "
+        "The critic is the strong one, its floor what it tells apart between training windows and held-out ones.",
+        "",
+        "| case | discriminative | target | best published | of a perfect generator | predictive (on real) | "
+        "critic, held out | its floor | trained, s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for case, (best, target, perfect) in CASES.items():
+        path = os.path.join(RUNS, case, "measured.json")
+        if not os.path.exists(path):
+            continue
+        found = read_json(path)
+        values = found["values"]
+        met = "met" if np.mean(values["discriminative"]) < target else "missed"
+        lines.append(
+            f"| {case} | {_mean(values['discriminative'])} | below {target}: {met} | {best} | {perfect or ''} | "
+            f"{_mean(values['predictive'])} ({np.mean(values['predictive_real']):.4f}) | {_mean(values['critic'])} | "
+            f"{_mean(values['critic_floor'])} | {found['training_seconds']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def main(argv):
+    del argv
+    for case in FLAGS.cases or CASES:
+        path = os.path.join(RUNS, case, "measured.json")
+        if not os.path.exists(path):
+            results = train(case)
+            started = time.monotonic()
+            values = measure(case, results["model"])
+            write_json(path, {"training_seconds": results["training_seconds"], "values": values})
+            print(case, json.dumps(values), f"measured in {time.monotonic() - started:.0f} s", flush=True)
+    write_section("tsbench", section())
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,75 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sensegen_tf.layers.context import Context
+
+UNIT = tf.constant([0.5, 2.0])
+
+
+def told(context, series):
+    """What the layer tells of [B, T, 2]: newest values, regressors, inputs."""
+    rows, steps, channels = series.shape
+    blocks = tf.reshape(series, [rows, steps // context.block, context.block, channels])
+    return [np.asarray(each) for each in context(blocks, UNIT)]
+
+
+@pytest.fixture
+def series():
+    return np.random.default_rng(0).normal(size=[3, 12, 2]).astype("f").cumsum(1)
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_increments_and_running_means_by_hand(series, block):
+    context = Context(2, block, lags=2, levels=(4.0, math.inf))
+    newest, regressors, inputs = told(context, series)
+    assert regressors.shape == (3, 12 // block, 4, 2) and inputs.shape == (3, 12 // block, context.size)
+    assert (newest[:, 0] == 0).all() and (regressors[:, 0] == 0).all() and (inputs[:, 0] == 0).all()
+    for step in range(1, 12 // block):
+        past = series[:, : step * block]  # Before the first value all was as it is.
+        padded = np.concatenate([past[:, :1], past[:, :1], past], 1)
+        weights = np.exp(-np.arange(past.shape[1])[::-1] / 4)[None, :, None]
+        expected = [
+            padded[:, -1] - padded[:, -2],
+            padded[:, -2] - padded[:, -3],
+            (past * weights).sum(1) / weights.sum() - past[:, -1],
+            past.mean(1) - past[:, -1],
+        ]
+        np.testing.assert_allclose(newest[:, step], past[:, -1], rtol=1e-6)
+        np.testing.assert_allclose(regressors[:, step], np.stack(expected, 1) / np.array(UNIT), atol=1e-4)
+        flat = np.arcsinh(regressors[:, step]).reshape(3, -1)
+        np.testing.assert_allclose(inputs[:, step], np.concatenate([newest[:, step], flat], -1), rtol=1e-5)
+
+
+def test_without_regressors_it_tells_the_newest_value_alone(series):
+    newest, regressors, inputs = told(Context(2), series)
+    np.testing.assert_array_equal(newest[:, 1:], series[:, :-1])
+    np.testing.assert_array_equal(inputs, newest)
+    assert regressors.shape == (3, 12, 0, 2)
+
+
+def test_the_clock_tells_the_time_since_the_last_beat_and_the_intervals():
+    series = np.zeros([1, 260, 2], "f")
+    for beat in (40, 90, 150, 200):
+        series[:, beat : beat + 4] = 5
+    series += 0.01 * np.random.default_rng(0).normal(size=series.shape).astype("f")
+    _, _, inputs = told(Context(2, refractory=20), series)
+    clock = inputs[0, :, -3:] * 80
+    # At step 230 the samples before it are known; the beat at 200 was an event with the value 200.
+    assert clock[230].round().tolist() == [29, 49, 59]
+    assert clock[160, 0].round() == 9
+
+
+def test_no_gradient_passes_under_teacher_forcing(series):
+    blocks = tf.constant(series[:, :, None])
+    with tf.GradientTape() as tape:
+        tape.watch(blocks)
+        total = tf.add_n([tf.reduce_sum(each) for each in Context(2, lags=1, levels=(3.0,))(blocks, UNIT)])
+    assert tape.gradient(total, blocks) is None
+
+
+def test_a_clock_goes_with_single_samples_alone():
+    with pytest.raises(ValueError, match="blocks of 1"):
+        Context(2, block=4, refractory=10)
