@@ -70,12 +70,9 @@ def ours_training(case, precision="float32"):
     tf = _tensorflow()
     trainer = _trainer(*_models(case, xla=True, precision=precision), case)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
-    nobody, no_code, seed = (
-        tf.zeros([case.batch], tf.int32),
-        tf.zeros([case.batch, 0]),
-        tf.zeros([case.batch, 2], tf.int32),
-    )
-    return lambda: float(trainer.generator_step(series, nobody, nobody, no_code, seed)[0])
+    nobody = tf.zeros([case.batch], tf.int32)
+    batch = series, nobody, nobody, tf.zeros([case.batch, 0]), tf.zeros([case.batch, 2], tf.int32)
+    return lambda: float(trainer.players.generator_step(batch)[0])
 
 
 def keras_training(case):
@@ -168,7 +165,7 @@ def ours_sampling(case, how="compiled"):
     condition = tf.zeros([case.batch, 0])
     if how == "compiled":
         trainer = _trainer(generator, discriminator, case)
-        return lambda: trainer._rollout(noise, series_noise, tf.zeros([case.batch], tf.int32)).numpy()[0, 0, 0]
+        return lambda: trainer.players.generate(noise, series_noise, tf.zeros([case.batch], tf.int32)).numpy()[0, 0, 0]
     if how == "graph":
         rollout = tf.function(generator.rollout)
         return lambda: rollout(noise, condition).numpy()[0, 0, 0]

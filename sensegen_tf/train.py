@@ -189,7 +189,7 @@ def _report(run, version, dataset, trainer):
 
     def real(name, part):
         windows = part.spread(_REPORT_WINDOWS)
-        scored = trainer.log_likelihood(*trainer.standardized(dataset, windows))
+        scored = trainer.log_likelihood(dataset, windows)
         labels = windows.labels if all(windows.labels) else None
         return samples(name, windows.values, subjects=windows.subjects, labels=labels, log_likelihood=scored)
 

@@ -2,6 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.special
+import scipy.stats
 
 from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.windows import Dataset, Standardizer, Windows
@@ -64,8 +66,14 @@ def fit(trained, folder, data=None, stop_after=None):
     return finished, turns, rows
 
 
+def batch(real):
+    """What the generator learns from, without labels, people or dropout."""
+    nobody = np.zeros(len(real), np.int32)
+    return real, nobody, nobody, np.zeros([len(real), 0], "f"), np.zeros([len(real), 2], np.int32)
+
+
 def weights(trained):
-    return [*trained.generator.get_weights(), *trained.discriminator.get_weights()]
+    return [*trained.players.generator.get_weights(), *trained.players.discriminator.get_weights()]
 
 
 def test_the_generator_learns(tmp_path):
@@ -132,8 +140,8 @@ def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, 
         trained = trainer(alternating(1))
         label = np.zeros(rows, np.int32)
         steps = [
-            trained.generator_step(real, label, label, np.zeros([rows, 0], "f"), np.zeros([rows, 2], np.int32)),
-            trained.discriminator_step(real, generated, label),
+            trained.players.generator_step(batch(real)),
+            trained.players.discriminator_step(real, generated, label),
         ]
         results.append(([float(value) for step in steps for value in step], weights(trained)))
     (numbers, in_parts), (expected, whole) = results
@@ -143,15 +151,10 @@ def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, 
 
 
 def test_bfloat16_learns_nearly_the_same_and_leaves_no_trace_in_the_exported_model():
-    losses, label = {}, np.zeros(40, np.int32)
+    losses = {}
     for precision in ("float32", "bfloat16"):
         trained = trainer(alternating(1), {"xla": True, "precision": precision})
-        losses[precision] = [
-            float(
-                trained.generator_step(series(), label, label, np.zeros([40, 0], "f"), np.zeros([40, 2], np.int32))[0]
-            )
-            for _ in range(20)
-        ]
+        losses[precision] = [float(trained.players.generator_step(batch(series()))[0]) for _ in range(20)]
         assert {variable.dtype for variable in trained.generator.weights} == {"float32"}
         plain = trained.generator.plain()
         assert (plain.precision, plain.xla) == ("float32", False)
@@ -163,5 +166,87 @@ def test_bfloat16_learns_nearly_the_same_and_leaves_no_trace_in_the_exported_mod
 
 
 def test_gradients_are_clipped_by_their_global_norm():
-    optimizer = trainer(alternating(1, 1, 1)).generator_optimizer
+    optimizer = trainer(alternating(1, 1, 1)).players.generator_optimizer
     assert optimizer.global_clipnorm == CONFIG.gradient_clip_norm
+
+
+def test_the_adversarial_objective_makes_series_that_the_discriminator_takes_for_real():
+    trained = trainer(alternating(1), generator_objective="adversarial", adversarial_weight=2.0)
+    real, generated = 3 + series(), series()
+    label = np.zeros(40, np.int32)
+    for _ in range(60):
+        trained.players.discriminator_step(real, generated, label)
+    other_noise = trained.players.noise([0, 100], 40, 12)
+
+    def taken_for_real():
+        _, logits = trained.players.judge(real, trained.players.generate(*other_noise, label), label)
+        return float(np.mean(logits))
+
+    before = taken_for_real()
+    for number in range(60):
+        trained.players.adversarial_generator_step(batch(generated), *trained.players.noise([0, number], 16, 12))
+    assert taken_for_real() > before + 0.5
+
+
+def test_both_objectives_add_up():
+    losses = {}
+    for objective in ("likelihood", "adversarial", "both"):
+        trained = trainer(alternating(1), generator_objective=objective, adversarial_weight=0.5)
+        noise = trained.players.noise([0, 1], 8, 12)
+        step = trained.players.adversarial_generator_step
+        if objective == "likelihood":
+            losses[objective] = float(trained.players.generator_step(batch(series()))[0])
+        else:
+            losses[objective] = float(step(batch(series()), *noise)[0])
+    assert losses["both"] == pytest.approx(losses["likelihood"] + losses["adversarial"], rel=1e-4)
+
+
+def test_values_on_a_grid_are_spread_over_its_steps():
+    on_grid = np.round(series() / 0.25) * 0.25
+    data = dataclasses.replace(dataset(on_grid), sensors=(Sensor(0.25),))
+    for dequantize in (True, False):
+        seen, _ = trainer(alternating(1), dequantize=dequantize).standardized(data, data.training)
+        offsets = seen - on_grid
+        if dequantize:
+            assert (
+                np.abs(offsets).max() <= 0.125
+                and scipy.stats.kstest(offsets.ravel() / 0.25 + 0.5, "uniform").pvalue > 0.01
+            )
+        else:
+            assert (offsets == 0).all()
+    resampled = dataclasses.replace(data, resampled=True)
+    seen, _ = trainer(alternating(1)).standardized(resampled, data.training)
+    np.testing.assert_array_equal(seen, on_grid)
+
+
+def test_with_codes_the_likelihood_is_the_mean_over_everybodys():
+    config = GeneratorConfig(units=(8,), dense_units=8, components=3, code=2, learned_start=True)
+    generator = Generator(config, 1, seed=0, people=3)
+    generator.build()
+    discriminator = Discriminator(DiscriminatorConfig(units=(6,), dense_units=4), 1, seed=0)
+    discriminator.build()
+    generator.start_by_condition.assign(np.random.default_rng(0).normal(size=generator.start_by_condition.shape))
+    trained = Trainer(generator, discriminator, alternating(1), CONFIG)
+    real, label = series(5), np.zeros(5, np.int32)
+    under = []
+    for person in range(3):
+        code = generator.person_code(np.full(5, person), np.zeros([5, 2], "f"))
+        prediction = generator(real, generator.condition(label, code))
+        under.append(generator.log_prob(prediction, real).numpy().astype("d").sum(1))
+    expected = scipy.special.logsumexp(under, axis=0) - np.log(3)
+    assert np.ptp(under, axis=0).min() > 1e-3
+    np.testing.assert_allclose(trained.players.log_likelihood(real, label), expected, rtol=1e-5)
+
+
+def test_dropout_acts_in_training_alone():
+    config = GeneratorConfig(units=(8,), dense_units=8, components=3, dropout=0.5)
+    generator = Generator(config, 1, seed=0)
+    generator.build()
+    real, nothing = series(4), np.zeros([4, 0], "f")
+    whole = generator(real, nothing).raw
+    np.testing.assert_array_equal(generator(real, nothing).raw, whole)
+    dropped = generator(real, nothing, dropout_seed=[1, 2]).raw
+    np.testing.assert_array_equal(generator(real, nothing, dropout_seed=[1, 2]).raw, dropped)
+    assert (dropped != whole).numpy().any() and (
+        generator(real, nothing, dropout_seed=[1, 3]).raw != dropped
+    ).numpy().any()

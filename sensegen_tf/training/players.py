@@ -1,0 +1,164 @@
+"""The two players: their optimisers, a compiled step of each, and what they make and judge."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sensegen_tf.layers.parts import in_parts, parts
+from sensegen_tf.training import losses
+
+OBJECTIVES = ("likelihood", "adversarial", "both")
+# Series that are scored at once.
+_CHUNK = 256
+
+
+class Players:
+    """Generator and discriminator while they learn.
+
+    Args:
+      generator, discriminator: built models.
+      schedule: a `Schedule`.
+      config: a `training.loop.TrainingConfig`.
+    """
+
+    def __init__(self, generator, discriminator, schedule, config):
+        self.generator, self.discriminator, self._config = generator, discriminator, config
+        outer = schedule.outer_iterations
+        self.generator_optimizer = self._optimizer(config.generator_learning_rate, outer * schedule.generator_steps)
+        self.discriminator_optimizer = self._optimizer(
+            config.discriminator_learning_rate, outer * schedule.discriminator_steps
+        )
+        self.generator_optimizer.build(generator.trainable_variables)
+        self.discriminator_optimizer.build(discriminator.trainable_variables)
+
+    def _optimizer(self, learning_rate, steps):
+        if self._config.learning_rate_decay == "cosine":
+            learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, max(1, steps))
+        return keras.optimizers.Adam(learning_rate, global_clipnorm=self._config.gradient_clip_norm)
+
+    def _gradient(self, loss_function, model, *batch):
+        """The mean loss of a minibatch and its gradient, taken in parts side by side."""
+        rows = batch[0].shape[0]
+        variables = [variable.value for variable in model.trainable_variables]
+        total, sums = 0.0, [0.0] * len(variables)
+        for part in parts(rows):
+            with tf.GradientTape() as tape:
+                loss = loss_function(*(each[part] for each in batch)) * ((part.stop - part.start) / rows)
+            gradients = tape.gradient(loss, variables)
+            total, sums = total + loss, [a + b for a, b in zip(sums, gradients, strict=True)]
+        return total, sums
+
+    @tf.function(jit_compile=True)
+    def _update(self, model, optimizer, gradients):
+        optimizer.apply(gradients, model.trainable_variables)
+        return tf.linalg.global_norm(gradients)
+
+    @tf.function(jit_compile=True)
+    def _log_prob(self, prediction, real):
+        return self.generator.log_prob(prediction, real)
+
+    def _likelihood(self, batch):
+        def loss(real, label, person, code_noise, seed):
+            condition = self.generator.condition(label, self.generator.person_code(person, code_noise))
+            # The dropout of a part has the seed of its first row.
+            log_prob = self._log_prob(self.generator(real, condition, dropout_seed=seed[0]), real)
+            return losses.negative_log_likelihood(log_prob, self.generator.block)
+
+        return self._gradient(loss, self.generator, *batch)
+
+    @tf.function
+    def generator_step(self, batch):
+        """One step of the generator by likelihood.
+
+        Args:
+          batch: standardised series [B, T, C]; labels and people, int32 [B]; normals [B, E] on the codes of the people;
+            seeds of the dropout, int32 [B, 2].
+
+        Returns:
+          Loss and gradient norm.
+        """
+        loss, gradients = self._likelihood(batch)
+        return loss, self._update(self.generator, self.generator_optimizer, gradients)
+
+    @tf.function
+    def adversarial_generator_step(self, batch, noise, series_noise):
+        """One step of the generator through what the discriminator says of its rollouts, and where the objective is
+        "both", by likelihood as well.
+
+        Args:
+          batch: as `generator_step`.
+          noise, series_noise: of A rollouts, at most B, see `Generator.noise`; they have the first A labels.
+
+        Returns:
+          Loss and gradient norm.
+        """
+        weight, label = self._config.adversarial_weight, batch[1]
+        total, sums = self._adversarial(noise, series_noise, label[: noise.shape[0]])
+        total, sums = weight * total, [weight * each for each in sums]
+        if self._config.generator_objective == "both":
+            likelihood, gradients = self._likelihood(batch)
+            total, sums = total + likelihood, [a + b for a, b in zip(sums, gradients, strict=True)]
+        return total, self._update(self.generator, self.generator_optimizer, sums)
+
+    @tf.function(jit_compile=True)
+    def _adversarial(self, noise, series_noise, label):
+        """The adversarial loss of rollouts and its gradient; in one, since XLA cannot hand the loop's tape across."""
+        variables = [variable.value for variable in self.generator.trainable_variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            generated = self.generator.generate(noise, series_noise, label)
+            loss = losses.minimax_generator_loss(self.discriminator(generated, label))
+        return loss, tape.gradient(loss, variables, unconnected_gradients="zero")
+
+    @tf.function
+    def discriminator_step(self, real, generated, label):
+        """One step of the discriminator on two times [B, T, C] with the same labels; returns loss and gradient norm."""
+
+        def loss(real, generated, label):
+            logits = self.discriminator(tf.concat([real, generated], 0), tf.concat([label, label], 0))  # [2 B]
+            return losses.minimax_discriminator_loss(*tf.split(logits, 2))
+
+        total, gradients = self._gradient(loss, self.discriminator, real, generated, label)
+        return total, self._update(self.discriminator, self.discriminator_optimizer, gradients)
+
+    @tf.function
+    def noise(self, seed, rows, steps):
+        """Noise of `rows` series of `steps` samples from a seed [2], see `Generator.noise`."""
+        seeds = tf.random.stateless_uniform([rows], seed, minval=None, maxval=None, dtype=tf.int64, alg="philox")
+        return self.generator.noise(seeds, steps)
+
+    @tf.function
+    def generate(self, noise, series_noise, label):
+        """Standardised series [B, T, C] from noise and labels int32 [B]."""
+        return in_parts(self._compiled_generate, noise, series_noise, label)
+
+    @tf.function(jit_compile=True)
+    def _compiled_generate(self, noise, series_noise, label):
+        return self.generator.generate(noise, series_noise, label)
+
+    @tf.function
+    def judge(self, real, generated, label):
+        """The discriminator's logits [B] of both kinds of series."""
+        return self.discriminator(real, label), self.discriminator(generated, label)
+
+    @tf.function
+    def _log_likelihood(self, real, label, person):
+        code = self.generator.person_code(person, tf.zeros([tf.shape(person)[0], self.generator.code_size]))
+        prediction = self.generator(real, self.generator.condition(label, code))
+        return tf.reduce_sum(self._log_prob(prediction, real), 1)
+
+    def log_likelihood(self, real, label):
+        """Log-likelihood of whole series [N, T, C], standardised, given their labels [N]: float32 [N], nats.
+
+        With codes of people, it is the mean of the likelihoods under everybody's code.
+        """
+        people = range(self.generator.people if self.generator.code_size else 1)
+        found = []
+        for start in range(0, len(real), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            chunk, of_chunk = real[rows], label[rows]
+            under = [self._log_likelihood(chunk, of_chunk, np.full(len(chunk), p, np.int32)).numpy() for p in people]
+            found.append(np.logaddexp.reduce(under, axis=0) - np.float32(math.log(len(under))))
+        return np.concatenate(found)
