@@ -18,8 +18,8 @@ class Signatures(tf.Module):
 
     def __init__(self, generator, standardizer, sensors):
         super().__init__()
-        self._generator = generator
-        # Named here, since tf.Module does not see into lists of Keras layers.
+        # Hidden from tf.Module, which sees only some of its layers: the weights are named once, here.
+        object.__setattr__(self, "_generator", generator)
         self.weights = [variable.value for variable in generator.weights]
         self._standardizer, self._sensors = standardizer, sensors
         labels = [tf.TensorSpec([None], tf.int32, name="label")] if generator.labels else []

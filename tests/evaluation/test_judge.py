@@ -111,6 +111,20 @@ def test_the_mean_window(watch, ecg):
         assert_caught(found.find("spectrum"), 3)
 
 
+def test_windows_of_the_training_people_that_were_not_trained_on(watch):
+    """Even windows were trained on, odd ones were not; honest samples are told apart from neither."""
+    real, heldout = watch
+    rows = np.arange(real.count)
+    seen, unseen, honest = real.take(rows % 3 == 0), real.take(rows % 3 == 1), real.take(rows % 3 == 2)
+    settings = dataclasses.replace(_NOTHING, critics=(3, 5), critic_windows=300, epochs=12)
+    noisy = with_values(honest, honest.values + np.random.default_rng(0).normal(size=honest.values.shape))
+    for samples, passed in ((honest, True), (noisy, False)):
+        found = Judge(seen, samples, heldout, settings, unseen=unseen).evaluate()
+        score = found.find("critic", "unseen")
+        assert score.passed is passed
+    assert abs(score.floor) < 0.1 and score.value > 0.4
+
+
 def test_a_generator_that_ignores_labels(hapt):
     real, heldout = hapt
     rng = np.random.default_rng(0)

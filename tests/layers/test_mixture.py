@@ -81,6 +81,27 @@ def test_locations_and_scales_are_relative_to_their_anchor():
     np.testing.assert_allclose(found.scale[0, 0], np.log(2) * np.array([1, 2, 1, 2]), rtol=1e-6)
 
 
+def test_it_starts_around_the_clusters_of_values():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal([-3, 0], 0.1, [300, 2]), rng.normal([3, 1], 0.5, [100, 2])]).astype("f")
+    for covariance in KINDS.values():
+        head = MixtureHead(2, 2, 1e-3, **covariance)
+        found = head.unpack(head.fitted(values)[None], Anchor(tf.zeros([1, 2]), tf.ones([2]), tf.zeros([1, 0, 2])))
+        order = np.argsort(found.loc[0, :, 0])
+        np.testing.assert_allclose(found.loc.numpy()[0, order], [[-3, 0], [3, 1]], atol=0.15)
+        np.testing.assert_allclose(found.scale.numpy()[0, order], [[0.1] * 2, [0.5] * 2], rtol=0.2)
+        np.testing.assert_allclose(tf.nn.softmax(found.logits).numpy()[0, order], [0.75, 0.25], atol=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 3, 20])
+def test_few_or_equal_values_are_enough_to_start(count):
+    head = MixtureHead(2, 8, 1e-3)
+    raw = head.fitted(np.ones([count, 2], "f"))
+    assert np.isfinite(raw).all()
+    found = head.unpack(raw[None], Anchor(tf.zeros([1, 2]), tf.ones([2]), tf.zeros([1, 0, 2])))
+    np.testing.assert_allclose(found.loc, np.ones([1, 8, 2]), atol=1e-5)
+
+
 def test_samples_agree_with_log_prob(head, drawn):
     """Samples fall into the cells of a grid as often as the density integrates to there."""
     count = 200_000
