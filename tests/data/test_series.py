@@ -7,7 +7,7 @@ from sensegen_tf.errors import InputError
 from sensegen_tf.generation import writers
 from sensegen_tf.serving.saved_model import ModelCard
 
-CARD = ModelCard("m", 50.0, ("ax", "ay"), ("g", "g"), 16, "watch", {}, {}, {}, {})
+CARD = ModelCard("m", 50.0, ("ax", "ay"), ("g", "g"), (), (), 16, "watch", {}, {}, {}, {})
 
 
 def values(count=6, length=16):
@@ -18,7 +18,7 @@ def values(count=6, length=16):
 def test_what_sample_writes_is_read_back_to_the_bit(suffix, tmp_path):
     path = tmp_path / f"samples.{suffix}"
     with writers.open_writer(path, CARD, 6, 16) as write:
-        write(np.arange(6), values())
+        write(np.arange(6), np.zeros(6, int), values())
     read = series.read(str(path), TableConfig())
     np.testing.assert_array_equal(np.float32(read.values), values())
     assert (read.rate, read.channels, read.units) == (50.0, ("ax", "ay"), ("g", "g"))
