@@ -113,7 +113,7 @@ def _build_models(dataset):
     generator.build()
     discriminator.build()
     some = dataset.training.spread(_START_WINDOWS)
-    label = numbered(_labels(dataset), some.labels, "the label")
+    label = numbered(_labels(dataset), some.labels)
     generator.adapt(dataset.standardizer.increment, dataset.standardizer.to_standard(some.values), label)
     discriminator.adapt(dataset.standardizer.increment)
     return generator, discriminator

@@ -64,8 +64,8 @@ def _from_memory(windows, batch_size, seed, first, balance):
     rows = tf.constant(np.argsort(labels, kind="stable"))
     counts = tf.constant(counts, tf.int64)
     starts, kinds = tf.cumsum(counts, exclusive=True), len(names)
-    label = numbered(windows.label_names, windows.labels, "the label")
-    person = numbered(windows.people, windows.subjects, "the subject")
+    label = numbered(windows.label_names, windows.labels)
+    person = numbered(windows.people, windows.subjects)
     all_rows = [tf.constant(each) for each in (windows.values, label, person)]
 
     def minibatch(number):
@@ -151,8 +151,8 @@ class Shards:
     def _shuffled(self, visit, seed):
         epoch, index = visit
         windows = self._read(index)
-        label = numbered(self.label_names, windows.labels, "the label")
-        person = numbered(self.people, windows.subjects, "the subject")
+        label = numbered(self.label_names, windows.labels)
+        person = numbered(self.people, windows.subjects)
         order = np.random.default_rng([*seed, epoch, index]).permutation(windows.count)
         return [each[order] for each in (windows.values, label, person)]
 

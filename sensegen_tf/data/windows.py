@@ -94,7 +94,7 @@ def _names(labels):
     return () if names == ("",) else names
 
 
-def numbered(names, values, what):
+def numbered(names, values):
     """The numbers of `values` in the sorted `names`: int32; zeros where there are no names.
 
     Raises:
@@ -104,7 +104,10 @@ def numbered(names, values, what):
         return np.zeros(len(values), np.int32)
     unknown = sorted(set(values) - set(names))
     if unknown:
-        raise InputError(f"{what} {unknown[0] or '(none)'} does not occur in the training windows: {', '.join(names)}")
+        raise InputError(
+            f"no training window is labelled {unknown[0] or '(nothing)'}, but a held-out one is; the model can only be "
+            f"conditional on {', '.join(names)}: keep to them with --labels, or train a model that is not conditional"
+        )
     return np.searchsorted(names, values).astype(np.int32)
 
 

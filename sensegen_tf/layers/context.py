@@ -2,9 +2,10 @@
 
 An LSTM that is fed values in units of the whole recording's spread must subtract large numbers to see the small ones:
 where a person sits still, the sensor's noise is a hundredth of that spread. So the past is told in units of the
-increments' own spread, around the newest value: the last increments, and how far running means (Keras's and Welford's
-exponentially weighted mean, corrected for its start as in Adam) lie from the newest value. The same regressors carry
-the location of the mixture (a time-varying autoregression), so noise around a level can stay noise around a level.
+increments' own spread, around the newest value: the last increments, and how far exponentially weighted running means
+(corrected for their start, as Adam corrects its own) lie from the newest value. The mixture's locations are regressed
+on the same numbers, with coefficients that the network gives anew at every step: a time-varying autoregression, in
+which noise around a level can stay noise around a level.
 """
 
 import math
@@ -12,9 +13,11 @@ import math
 import keras
 import tensorflow as tf
 
-# An event of the clock is an increment this many times larger than the running mean of the largest ones, after a
-# refractory time, in steps, in which no second one is counted.
+# An event of the clock is an increment larger than this share of the largest one so far, whose memory fades by this
+# factor a sample.
 _CLOCK_THRESHOLD, _CLOCK_DECAY = 0.5, 0.999
+# Intervals are told in units of so many refractory times, and no longer than so many.
+_CLOCK_UNIT, _CLOCK_LONGEST = 4.0, 10.0
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
@@ -26,7 +29,8 @@ class Context(keras.layers.Layer):
       block: n, samples that a step generates at once.
       lags: how many of the last increments, at least 0.
       levels: time constants of the running means, in samples; `math.inf` for the mean of all.
-      refractory: of the beat clock, in samples; 0 for no clock. Only with blocks of one sample.
+      refractory: of the beat clock, the shortest interval between two events, in samples; 0 for no clock. Only with
+        blocks of one sample.
     """
 
     def __init__(self, channels, block=1, lags=0, levels=(), refractory=0, **kwargs):
@@ -99,16 +103,18 @@ class Context(keras.layers.Layer):
         return sums, weights * decay**self.block + tf.reduce_sum(kernel, 1)
 
     def _clock(self, increments, clock):
-        """The clock after a step: samples since the last event, the last two intervals, the usual largest increment."""
-        since, interval, before, usual = tf.unstack(clock, axis=1)  # [B] each
+        """The clock after a step [B, 4] and what is told of it [B, 3].
+
+        The clock holds the samples since the last event, the last two intervals, and the largest increment.
+        """
+        since, interval, before, largest = tf.unstack(clock, axis=1)  # [B] each
         size = tf.reduce_max(tf.abs(increments), -1)
-        usual = tf.maximum(usual * _CLOCK_DECAY, size)
-        event = tf.logical_and(size > _CLOCK_THRESHOLD * usual, since >= self.refractory)
+        largest = tf.maximum(largest * _CLOCK_DECAY, size)
+        event = tf.logical_and(size > _CLOCK_THRESHOLD * largest, since >= self.refractory)
         interval, before = tf.where(event, tf.minimum(since, 1e4), interval), tf.where(event, interval, before)
         since = tf.where(event, 0.0, since + 1.0)
-        clock = tf.stack([since, interval, before, usual], 1)
-        times = tf.minimum(clock[:, :3], 10.0 * self.refractory) / (4.0 * self.refractory)
-        return clock, times
+        clock = tf.stack([since, interval, before, largest], 1)
+        return clock, tf.minimum(clock[:, :3] / self.refractory, _CLOCK_LONGEST) / _CLOCK_UNIT
 
     def call(self, blocks, unit):
         """What every step of a series is told under teacher forcing.

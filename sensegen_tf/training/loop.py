@@ -122,7 +122,7 @@ class Trainer:
     def standardized(self, dataset, windows):
         """`Windows` as the models see them: values [N, T, C] and labels int32 [N]."""
         names = dataset.training.label_names if self.generator.labels else ()
-        label = numbered(names, windows.labels, "the label")
+        label = numbered(names, windows.labels)
         return self._seen(dataset, windows.values, _GRID_FOR_EVALUATION, 0).numpy(), label
 
     def log_likelihood(self, dataset, windows):

@@ -114,3 +114,10 @@ def test_constant_channel_and_mixed_recordings_are_refused():
         windows.prepare(Collection([still, make(40, "b")], ""), WindowConfig(10, 10))
     with pytest.raises(InputError, match=r"of b has rate 25.0, but of a has 50.0"):
         windows.prepare(Collection([make(40, "a"), make(40, "b", rate=25.0)], ""), WindowConfig(10, 10))
+
+
+def test_names_are_numbered_and_an_unknown_one_is_refused():
+    assert windows.numbered(("a", "b", "c"), np.array(["c", "a", "a"])).tolist() == [2, 0, 0]
+    assert windows.numbered((), np.array(["", ""])).tolist() == [0, 0]
+    with pytest.raises(InputError, match="no training window is labelled AFIB.*conditional on B, N: keep to them with"):
+        windows.numbered(("B", "N"), np.array(["N", "AFIB"]))
