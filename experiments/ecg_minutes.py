@@ -95,7 +95,7 @@ def main(argv):
     (of_real, real_beat), (of_synthetic, beat) = (minutes(values, card.rate) for values in (real, synthetic))
     draw(real, synthetic, card.rate, os.path.join(PICTURES, "ecg_minutes.png"))
     lines = [
-        f"`python experiments/ecg_minutes.py --model={FLAGS.model} --data_dir=FOLDER --seed={FLAGS.seed}`: "
+        f"`python experiments/ecg_minutes.py --model=export/models/{card.name} --data_dir=FOLDER --seed={FLAGS.seed}`: "
         f"{len(synthetic)} synthetic series of five minutes beside {len(real)} real stretches of {len(set(people))} "
         f"training people in rhythm {RHYTHM}. Medians over the series, 10 % and 90 % quantiles in brackets.",
         "",

@@ -77,6 +77,8 @@ _PICTURE_SERIES = 512
 _PICTURE_WINDOWS = 8192
 # Series that are sampled for the report, and most real windows of either kind beside them.
 _REPORT_SERIES, _REPORT_WINDOWS = 2000, 10_000
+# The same with codes of people, since every window is then scored under everybody's.
+_REPORT_WINDOWS_OF_CODES = 1000
 # Windows of each kind in the pictures along the training.
 _DRAWN_WINDOWS = 64
 
@@ -188,7 +190,7 @@ def _report(run, version, dataset, trainer):
         return Samples(name, values, dataset.rate, dataset.channels, dataset.units, **known)
 
     def real(name, part):
-        windows = part.spread(_REPORT_WINDOWS)
+        windows = part.spread(_REPORT_WINDOWS_OF_CODES if trainer.generator.code_size else _REPORT_WINDOWS)
         scored = trainer.log_likelihood(dataset, windows)
         labels = windows.labels if all(windows.labels) else None
         return samples(name, windows.values, subjects=windows.subjects, labels=labels, log_likelihood=scored)
