@@ -92,12 +92,17 @@ def keras_training(case):
     optimizer.build(model.trainable_variables)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
 
+    flat = [case.batch, case.steps, 1]
+    nowhere = Anchor(
+        tf.zeros([*flat, case.channels]), tf.ones([case.channels])[None], tf.zeros([*flat, 0, case.channels])
+    )
+
     @tf.function
     def step(series):
         with tf.GradientTape() as tape:
             raw = model(tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]]))
-            mixture = head.unpack(raw, Anchor(tf.zeros_like(series), tf.ones([case.channels]), None))
-            loss = losses.negative_log_likelihood(head.distribution(mixture).log_prob(series), 1)
+            log_prob = head.distribution(head.unpack(raw), nowhere).log_prob(series[:, :, None])
+            loss = losses.negative_log_likelihood(log_prob, 1)
         variables = [variable.value for variable in model.trainable_variables]
         optimizer.apply(tape.gradient(loss, variables), model.trainable_variables)
         return loss

@@ -26,19 +26,14 @@ class Context(keras.layers.Layer):
 
     Args:
       channels: C.
-      block: n, samples that a step generates at once.
       lags: how many of the last increments, at least 0.
       levels: time constants of the running means, in samples; `math.inf` for the mean of all.
-      refractory: of the beat clock, the shortest interval between two events, in samples; 0 for no clock. Only with
-        blocks of one sample.
+      refractory: of the beat clock, the shortest interval between two events, in samples; 0 for no clock.
     """
 
-    def __init__(self, channels, block=1, lags=0, levels=(), refractory=0, **kwargs):
+    def __init__(self, channels, lags=0, levels=(), refractory=0, **kwargs):
         super().__init__(**kwargs)
-        self.channels, self.block, self.lags = channels, block, lags
-        self.levels, self.refractory = tuple(levels), refractory
-        if refractory and block != 1:
-            raise ValueError("the clock counts single samples; it goes with blocks of 1")
+        self.channels, self.lags, self.levels, self.refractory = channels, lags, tuple(levels), refractory
 
     @property
     def regressors(self):
@@ -49,6 +44,11 @@ class Context(keras.layers.Layer):
     def size(self):
         """F, the number of inputs: the newest value and the regressors of each channel, and three of the clock."""
         return (1 + self.regressors) * self.channels + (3 if self.refractory else 0)
+
+    @property
+    def shapes(self):
+        """Of the newest value, the regressors and the inputs of a row."""
+        return [self.channels], [self.regressors, self.channels], [self.size]
 
     def initial_state(self, batch_size):
         """Zeros: the last values [B, lags + 1, C], sums [B, M, C] and weights [B, M] of the means, the clock [B, 4]."""
@@ -61,46 +61,34 @@ class Context(keras.layers.Layer):
             clock,
         )
 
-    def step(self, block, started, state, unit):
-        """Takes note of a block of values.
+    def step(self, sample, started, state, unit):
+        """Takes note of a sample.
 
         Args:
-          block: [B, n, C], standardised.
-          started: bool [B, 1], whether there was a block before.
+          sample: [B, C], standardised.
+          started: bool [B, 1], whether there was a sample before.
           state: as `initial_state`.
           unit: [C], the spread of the increments.
 
         Returns:
-          The newest value [B, C], the regressors [B, R, C] in units of the increments' spread, the inputs of the next
-          step [B, F], and the new state.
+          The sample [B, C], the regressors [B, R, C] in units of the increments' spread, the inputs of the next step
+          [B, F], and the new state.
         """
         last, sums, weights, clock = state
-        # Before the first block there was nothing: it goes on from its own first value.
-        last = tf.where(started[..., None], last, block[:, :1])
-        values = tf.concat([last, block], 1)  # [B, lags + 1 + n, C]
-        newest = values[:, -1]  # [B, C]
-        increments = (values[:, 1:] - values[:, :-1]) / unit
-        sums, weights = self._means(block, sums, weights)
-        deviations = (sums / weights[..., None] - newest[:, None]) / unit  # [B, M, C]
-        recent = tf.reverse(increments[:, increments.shape[1] - self.lags :], [1])  # [B, lags, C]
-        regressors = tf.concat([recent, deviations], 1)  # [B, R, C]
-        rows, width = tf.shape(newest)[0], self.regressors * self.channels
-        inputs = [newest, tf.reshape(tf.asinh(regressors), [rows, width])]
+        # Before the first sample there was nothing: all was as it is.
+        last = tf.where(started[..., None], last, sample[:, None])
+        values = tf.concat([last, sample[:, None]], 1)  # [B, lags + 2, C]
+        increments = tf.reverse(values[:, 1:] - values[:, :-1], [1]) / unit  # the newest first
+        decay = tf.constant([math.exp(-1 / level) for level in self.levels], shape=[len(self.levels)])  # [M]
+        sums, weights = sums * decay[:, None] + sample[:, None], weights * decay + 1.0
+        deviations = (sums / weights[..., None] - sample[:, None]) / unit  # [B, M, C]
+        regressors = tf.concat([increments[:, : self.lags], deviations], 1)  # [B, R, C]
+        rows, width = tf.shape(sample)[0], self.regressors * self.channels
+        inputs = [sample, tf.reshape(tf.asinh(regressors), [rows, width])]
         if self.refractory:
-            clock, told = self._clock(increments[:, -1], clock)
+            clock, told = self._clock(increments[:, 0], clock)
             inputs.append(told)
-        state = values[:, -(self.lags + 1) :], sums, weights, clock
-        return newest, regressors, tf.concat(inputs, -1), state
-
-    def _means(self, block, sums, weights):
-        """The sums [B, M, C] and weights [B, M] of the running means after a block."""
-        if not self.levels:
-            return sums, weights
-        decay = tf.constant([math.exp(-1 / level) for level in self.levels])  # [M]
-        ages = tf.range(self.block - 1, -1, -1, tf.float32)  # [n]
-        kernel = decay[:, None] ** ages  # [M, n]
-        sums = sums * (decay**self.block)[:, None] + tf.einsum("mn,bnc->bmc", kernel, block)
-        return sums, weights * decay**self.block + tf.reduce_sum(kernel, 1)
+        return sample, regressors, tf.concat(inputs, -1), (values[:, 1:], sums, weights, clock)
 
     def _clock(self, increments, clock):
         """The clock after a step [B, 4] and what is told of it [B, 3].
@@ -116,33 +104,32 @@ class Context(keras.layers.Layer):
         clock = tf.stack([since, interval, before, largest], 1)
         return clock, tf.minimum(clock[:, :3] / self.refractory, _CLOCK_LONGEST) / _CLOCK_UNIT
 
-    def call(self, blocks, unit):
-        """What every step of a series is told under teacher forcing.
+    def call(self, series, unit):
+        """What is known before every sample of a series under teacher forcing.
 
         Args:
-          blocks: [B, S, n, C], the true values.
+          series: [B, T, C], the true values.
           unit: [C].
 
         Returns:
-          For every step what `step` gave after the blocks before it, zeros at the first: newest values [B, S, C],
-          regressors [B, S, R, C] and inputs [B, S, F]. No gradient passes.
+          For every sample what `step` gave after the one before it, zeros at the first: newest values [B, T, C],
+          regressors [B, T, R, C] and inputs [B, T, F]. No gradient passes.
         """
         if self.size == self.channels:
-            newest = tf.pad(blocks[:, :-1, -1], [[0, 0], [1, 0], [0, 0]])  # [B, S, C]
-            return newest, tf.zeros([*newest.shape[:2], 0, self.channels]), newest
-        batch = blocks.shape[:2]
-        blocks = tf.transpose(tf.stop_gradient(blocks), [1, 0, 2, 3])  # [S, B, n, C]
-        steps, rows = tf.shape(blocks)[0], tf.shape(blocks)[1]
-        shapes = ([self.channels], [self.regressors, self.channels], [self.size])
+            newest = tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])  # [B, T, C]
+            return newest, tf.zeros(tf.concat([tf.shape(newest)[:2], [0, self.channels]], 0)), newest
+        batch = series.shape[:2]
+        series = tf.transpose(tf.stop_gradient(series), [1, 0, 2])  # [T, B, C]
+        steps, rows = tf.shape(series)[0], tf.shape(series)[1]
         arrays = tuple(
-            tf.TensorArray(tf.float32, size=steps, element_shape=[blocks.shape[1], *shape]).write(
+            tf.TensorArray(tf.float32, size=steps, element_shape=[series.shape[1], *shape]).write(
                 0, tf.zeros([rows, *shape])
             )
-            for shape in shapes
+            for shape in self.shapes
         )
 
         def body(t, state, arrays):
-            *told, state = self.step(blocks[t - 1], tf.fill([rows, 1], t > 1), state, unit)
+            *told, state = self.step(series[t - 1], tf.fill([rows, 1], t > 1), state, unit)
             return t + 1, state, tuple(each.write(t, value) for each, value in zip(arrays, told, strict=True))
 
         start = (1, self.initial_state(rows), arrays)
@@ -151,10 +138,10 @@ class Context(keras.layers.Layer):
         return tuple(tf.ensure_shape(each, [*batch, *each.shape[2:]]) for each in told)
 
     def get_config(self):
-        own = {"channels": self.channels, "block": self.block, "lags": self.lags}
-        return {**super().get_config(), **own, "levels": list(self.levels), "refractory": self.refractory}
+        own = {"channels": self.channels, "lags": self.lags, "levels": list(self.levels)}
+        return {**super().get_config(), **own, "refractory": self.refractory}
 
 
 def _batch_first(values):
-    """[S, B, ...] -> [B, S, ...]."""
+    """[T, B, ...] -> [B, T, ...]."""
     return tf.transpose(values, [1, 0, *range(2, values.shape.rank)])

@@ -1,9 +1,10 @@
 """The mixture density head: parameters <-> a TFP `MixtureSameFamily`; noise -> sample.
 
 Bishop, "Mixture density networks" (1994), as in Graves, "Generating sequences with recurrent neural networks" (2013)
-and SenseGen (2017), section III: logits, location and scale of K Gaussians over the D-vector of a step (its C
-channels, or a block of n samples of them). Their covariance is diagonal as published, full (`MultivariateNormalTriL`),
-or diagonal plus low rank (`MultivariateNormalDiagPlusLowRankCovariance`, for blocks). Densities stay in log space.
+and SenseGen (2017), section III: logits, location and scale of K Gaussians over the C channels of a sample. Their
+covariance is diagonal as published, or full (`MultivariateNormalTriL`). A step may be a block of n samples: then a
+component is a location and a scale for each of them, given the samples before it, and one component is chosen for the
+block. Densities stay in log space throughout.
 """
 
 import typing
@@ -15,17 +16,16 @@ import scipy.cluster.vq
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-COVARIANCES = ("diagonal", "full", "low_rank")
 _FEWEST_IN_CLUSTER = 8
 
 
 class Anchor(typing.NamedTuple):
-    """What locations and scales are relative to.
+    """What the samples of a block are relative to.
 
     Attributes:
-      base: [..., D], added to all locations.
-      unit: [..., D] or [D], what a location or scale of 1 is worth.
-      regressors: [..., R, C], what the coefficients of the autoregression multiply; R may be 0.
+      base: [..., n, C], added to all locations.
+      unit: [..., n, C] or what broadcasts to it: what a location or scale of 1 is worth.
+      regressors: [..., n, R, C], what the coefficients of the autoregression multiply; R may be 0.
     """
 
     base: tf.Tensor
@@ -34,16 +34,20 @@ class Anchor(typing.NamedTuple):
 
 
 class Mixture(typing.NamedTuple):
-    """Parameters of a mixture: logits [..., K], loc and scale [..., K, D], and a factor or None.
+    """Parameters of a mixture before they are anchored.
 
-    The factor is the strict lower triangle of the scale matrix, [..., K, D, D] (full covariance), or [..., D, rank]
-    (low rank, the same for all components).
+    Attributes:
+      logits: [..., K].
+      loc, scale: [..., K, n, C]; scales are above 0.
+      factor: the strict lower triangle of the scale matrix, [..., K, n, C, C], with full covariance; or None.
+      coefficients: [..., n, R, C], the same for all components.
     """
 
     logits: tf.Tensor
     loc: tf.Tensor
     scale: tf.Tensor
     factor: tf.Tensor | None
+    coefficients: tf.Tensor
 
 
 def row_noise(seed, steps, size, stream=0):
@@ -74,27 +78,25 @@ def row_noise(seed, steps, size, stream=0):
 class MixtureHead(keras.layers.Layer):
     """A dense layer to the raw parameters of a Gaussian mixture, and what can be done with them.
 
-    Raw parameters are packed on the last axis: K logits, K * D locations, K * D raw scales, the factor of the
-    covariance, R * D coefficients of the autoregression.
+    Raw parameters are packed on the last axis: K logits, K n C locations, K n C raw scales, the triangles of the
+    covariances, n R C coefficients of the autoregression.
 
     Args:
-      dimensions: D, the size of the vector.
+      channels: C.
       components: K.
       scale_floor: the smallest scale, in standardised units; scale = floor + unit * softplus(raw).
-      covariance: "diagonal", "full", or "low_rank".
-      rank: of the low rank.
+      block: n.
+      full_covariance: whether the channels of a sample are correlated within a component.
       regressors: R, of the autoregression; 0 for none.
       seed: of the initial weights.
     """
 
     def __init__(
-        self, dimensions, components, scale_floor, covariance="diagonal", rank=0, regressors=0, seed=0, **kwargs
+        self, channels, components, scale_floor, block=1, full_covariance=False, regressors=0, seed=0, **kwargs
     ):
         super().__init__(**kwargs)
-        if covariance not in COVARIANCES:
-            raise ValueError(f"covariance must be one of {', '.join(COVARIANCES)}, got {covariance!r}")
-        self.dimensions, self.components, self.scale_floor = dimensions, components, scale_floor
-        self.covariance, self.rank, self.regressors, self.seed = covariance, rank, regressors, seed
+        self.channels, self.components, self.scale_floor = channels, components, scale_floor
+        self.block, self.full_covariance, self.regressors, self.seed = block, full_covariance, regressors, seed
         self.dense = keras.layers.Dense(
             self.size,
             kernel_initializer=keras.initializers.GlorotUniform(seed),
@@ -103,21 +105,20 @@ class MixtureHead(keras.layers.Layer):
 
     @property
     def sizes(self):
-        """Numbers of raw logits, locations, scales, of the factor, and of coefficients."""
-        k, d = self.components, self.dimensions
-        factor = {"diagonal": 0, "full": k * d * (d - 1) // 2, "low_rank": d * self.rank}[self.covariance]
-        return k, k * d, k * d, factor, self.regressors * d
+        """Numbers of raw logits, locations, scales, of the triangles, and of coefficients."""
+        k, n, c = self.components, self.block, self.channels
+        triangles = k * n * c * (c - 1) // 2 if self.full_covariance else 0
+        return k, k * n * c, k * n * c, triangles, n * self.regressors * c
 
     @property
     def size(self):
-        """P, the number of raw parameters; K (1 + 2 D) with diagonal covariance and without autoregression."""
+        """P, the number of raw parameters; K (1 + 2 C) as published."""
         return sum(self.sizes)
 
     @property
     def noise_size(self):
-        """How many noise values a sampled step takes: a uniform to choose the component, a normal a dimension and a
-        rank."""
-        return 1 + self.dimensions + (self.rank if self.covariance == "low_rank" else 0)
+        """How many noise values a block takes: a uniform to choose the component, a normal for each of its values."""
+        return 1 + self.block * self.channels
 
     def build(self, input_shape):
         self.dense.build(input_shape)
@@ -126,43 +127,23 @@ class MixtureHead(keras.layers.Layer):
         """Features [..., F] -> raw parameters [..., P]."""
         return self.dense(inputs)
 
-    def unpack(self, raw, anchor):
-        """Raw parameters [..., P] and their `Anchor` -> `Mixture`."""
-        k, d = self.components, self.dimensions
-        logits, loc, scale, factor, coefficients = tf.split(raw, self.sizes, axis=-1)
+    def unpack(self, raw):
+        """Raw parameters [..., P] -> `Mixture`."""
+        k, n, c = self.components, self.block, self.channels
+        logits, loc, scale, triangles, coefficients = tf.split(raw, self.sizes, axis=-1)
         batch = tf.shape(raw)[:-1]
-        components_shape = tf.concat([batch, [k, d]], 0)
-        unit = anchor.unit[..., None, :]  # [..., 1, D]
-        loc = anchor.base[..., None, :] + unit * tf.reshape(loc, components_shape)  # [..., K, D]
-        scale = self.scale_floor + unit * tf.nn.softplus(tf.reshape(scale, components_shape))  # [..., K, D]
-        if self.regressors:
-            loc += unit * self._regression(coefficients, anchor.regressors)[..., None, :]
-        return Mixture(logits, loc, scale, self._factor(factor, unit, batch))
 
-    def _regression(self, coefficients, regressors):
-        """What the autoregression predicts, [..., D]; each of the block's samples has coefficients of its own."""
-        channels = regressors.shape[-1]
-        shape = tf.concat([tf.shape(coefficients)[:-1], [self.regressors, self.dimensions // channels, channels]], 0)
-        predicted = tf.reduce_sum(tf.reshape(coefficients, shape) * regressors[..., None, :], -3)  # [..., n, C]
-        return tf.reshape(predicted, tf.concat([tf.shape(coefficients)[:-1], [self.dimensions]], 0))
+        def shaped(values, *shape):
+            return tf.reshape(values, tf.concat([batch, shape], 0))
 
-    def _factor(self, raw, unit, batch):
-        k, d = self.components, self.dimensions
-        if self.covariance == "diagonal":
-            return None
-        if self.covariance == "low_rank":
-            return tf.linalg.matrix_transpose(unit * tf.reshape(raw, tf.concat([batch, [self.rank, d]], 0)))
-        below = tf.reshape(raw, tf.concat([batch, [k, d * (d - 1) // 2]], 0))  # [..., K, D (D - 1) / 2]
-        rows, start = [tf.zeros_like(unit * below[..., :1])], 0  # a first row of zeros, [..., K, D]
-        for row in range(1, d):
-            rows.append(tf.pad(below[..., start : start + row], _pad_last(below.shape.rank, d - row)))
-            start += row
-        return tf.stack(rows, -2) * unit[..., None]  # [..., K, D, D]
+        factor = _lower(shaped(triangles, k, n, c * (c - 1) // 2), c) if self.full_covariance else None
+        coefficients = shaped(coefficients, n, self.regressors, c)
+        return Mixture(logits, shaped(loc, k, n, c), tf.nn.softplus(shaped(scale, k, n, c)), factor, coefficients)
 
     def fitted(self, values):
-        """Raw parameters [P] of a mixture around the clusters of `values` [N, D] (k-means), to start learning from.
+        """Raw parameters [P] whose first sample lies around the clusters of `values` [N, C] (k-means), to learn from.
 
-        The base must be 0, the unit 1; a cluster's Gaussian is diagonal.
+        The first sample's base must be 0, its unit 1; a cluster's Gaussian is diagonal. All else is 0.
         """
         k = self.components
         count = min(k, max(1, len(values) // _FEWEST_IN_CLUSTER))
@@ -170,63 +151,86 @@ class MixtureHead(keras.layers.Layer):
             warnings.simplefilter("ignore", UserWarning)  # of empty clusters, which are left out below
             centres, member = scipy.cluster.vq.kmeans2(values, count, minit="++", seed=self.seed)
         sizes = np.bincount(member, minlength=count)
-        # Empty ones, and those beyond `count`, stand where the first one stands and start with little weight.
+        # Empty ones, and those beyond `count`, stand where the largest one stands and share its weight.
         cluster = np.where(np.arange(k) < count, np.arange(k) % count, np.argmax(sizes))
         cluster = np.where(sizes[cluster] > 0, cluster, np.argmax(sizes))
         weights = np.bincount(cluster, minlength=count)
         spread = np.stack([values[member == c].std(0) if sizes[c] else values.std(0) for c in range(count)])
         spread = np.maximum(spread, 10 * self.scale_floor)
-        logits = np.log(sizes[cluster] / weights[cluster] / len(values))
-        scales = np.log(np.expm1(spread[cluster] - self.scale_floor))
-        factor = 0.01 * np.random.default_rng(self.seed).normal(size=self.sizes[3])
-        parts = logits, centres[cluster].ravel(), scales.ravel(), factor, np.zeros(self.sizes[4])
-        return np.concatenate(parts).astype(np.float32)
+        logits, loc, scale, *rest = (np.zeros(size, np.float32) for size in self.sizes)
+        logits[:] = np.log(sizes[cluster] / weights[cluster] / len(values))
+        loc.reshape(k, self.block, -1)[:, 0] = centres[cluster]
+        scale.reshape(k, self.block, -1)[:, 0] = np.log(np.expm1(spread[cluster] - self.scale_floor))
+        return np.concatenate([logits, loc, scale, *rest])
 
-    def distribution(self, mixture):
-        """The `tfd.MixtureSameFamily` over D-vectors of a `Mixture`, with batch shape [...]."""
-        logits, loc, scale, factor = mixture
-        if self.covariance == "diagonal":
-            components = tfd.MultivariateNormalDiag(loc=loc, scale_diag=scale)
-        elif self.covariance == "full":
-            components = tfd.MultivariateNormalTriL(loc=loc, scale_tril=factor + tf.linalg.diag(scale))
+    def distribution(self, mixture, anchor):
+        """The `tfd.MixtureSameFamily` of a `Mixture` around its `Anchor`: batch shape [...], event shape [n, C]."""
+        base, unit = anchor.base[..., None, :, :], anchor.unit[..., None, :, :]  # [..., 1, n, C]
+        predicted = tf.reduce_sum(mixture.coefficients * anchor.regressors, -2)[..., None, :, :]
+        loc = base + unit * (mixture.loc + predicted)
+        scale = self.scale_floor + unit * mixture.scale
+        if self.full_covariance:
+            matrix = mixture.factor * unit[..., None] + tf.linalg.diag(scale)
+            samples = tfd.MultivariateNormalTriL(loc=loc, scale_tril=matrix)
         else:
-            components = tfd.MultivariateNormalDiagPlusLowRankCovariance(
-                loc=loc, cov_diag_factor=tf.square(scale), cov_perturb_factor=factor[..., None, :, :]
-            )
-        return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), components)
+            samples = tfd.MultivariateNormalDiag(loc=loc, scale_diag=scale)
+        return tfd.MixtureSameFamily(
+            mixture_distribution=tfd.Categorical(logits=mixture.logits),
+            components_distribution=tfd.Independent(samples, reinterpreted_batch_ndims=1),
+        )
 
-    def sample(self, mixture, noise):
-        """Turns noise into a sample, without a random operation.
+    def choose(self, mixture, uniform):
+        """The component that a uniform [..., 1] picks, by the inverse of the cumulative mixture probabilities.
 
-        The uniform picks the component by the inverse of the cumulative mixture probabilities; the normals are scaled
-        and shifted by that component. The choice passes its gradient straight through to the probabilities (Bengio et
-        al., 2013), so that every parameter can learn from what is made of the sample.
-
-        Args:
-          mixture: a `Mixture`.
-          noise: [..., 1 + N], see `row_noise`.
+        The choice passes its gradient straight through to the probabilities (Bengio et al., 2013), so that every
+        parameter can learn from what is made of the sample.
 
         Returns:
-          [..., D].
+          A `Mixture` of one component: its loc and scale are [..., n, C], its factor [..., n, C, C].
         """
-        logits, loc, scale, factor = mixture
-        uniform, normal, further = tf.split(noise, [1, self.dimensions, -1], -1)
-        probabilities = tf.nn.softmax(logits)
+        probabilities = tf.nn.softmax(mixture.logits)
         below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= uniform  # [..., K - 1]
         component = tf.reduce_sum(tf.cast(below, tf.int32), -1)  # [...]
         chosen = tf.one_hot(component, self.components) + (probabilities - tf.stop_gradient(probabilities))
-        chosen = chosen[..., None]  # [..., K, 1]
-        sample = tf.reduce_sum(chosen * loc, -2) + tf.reduce_sum(chosen * scale, -2) * normal  # [..., D]
-        if self.covariance == "full":
-            sample += tf.linalg.matvec(tf.reduce_sum(chosen[..., None] * factor, -3), normal)
-        elif self.covariance == "low_rank":
-            sample += tf.linalg.matvec(factor, further)
+
+        def of(values):
+            weights = tf.reshape(
+                chosen, tf.concat([tf.shape(chosen), [1] * (values.shape.rank - chosen.shape.rank)], 0)
+            )
+            return tf.reduce_sum(weights * values, chosen.shape.rank - 1)
+
+        factor = None if mixture.factor is None else of(mixture.factor)
+        return Mixture(mixture.logits, of(mixture.loc), of(mixture.scale), factor, mixture.coefficients)
+
+    def sample(self, chosen, number, anchor, normal):
+        """Sample `number` of a block, without a random operation.
+
+        Args:
+          chosen: what `choose` returned.
+          number: in [0, n).
+          anchor: the `Anchor` of this sample alone: base and unit [..., C], regressors [..., R, C].
+          normal: standard normals [..., C].
+
+        Returns:
+          [..., C].
+        """
+        predicted = tf.reduce_sum(chosen.coefficients[..., number, :, :] * anchor.regressors, -2)
+        sample = anchor.base + anchor.unit * (chosen.loc[..., number, :] + predicted)
+        sample += (self.scale_floor + anchor.unit * chosen.scale[..., number, :]) * normal
+        if self.full_covariance:
+            sample += anchor.unit * tf.linalg.matvec(chosen.factor[..., number, :, :], normal)
         return sample
 
     def get_config(self):
-        names = ("dimensions", "components", "scale_floor", "covariance", "rank", "regressors", "seed")
+        names = ("channels", "components", "scale_floor", "block", "full_covariance", "regressors", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _pad_last(rank, count):
-    return [[0, 0]] * (rank - 1) + [[0, count]]
+def _lower(triangles, size):
+    """Strict lower triangles [..., size (size - 1) / 2], row by row -> matrices [..., size, size]."""
+    rows, start = [], 0
+    for row in range(size):
+        padding = [[0, 0]] * (triangles.shape.rank - 1) + [[0, size - row]]
+        rows.append(tf.pad(triangles[..., start : start + row], padding))
+        start += row
+    return tf.stack(rows, -2)

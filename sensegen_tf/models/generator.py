@@ -16,7 +16,7 @@ _OF_STEPS, _OF_SERIES = 0, 1
 
 
 class Prediction(typing.NamedTuple):
-    """Raw parameters [..., P] of mixtures, and what they are relative to: the arguments of `MixtureHead.unpack`."""
+    """Raw parameters of mixtures [..., P], and the `Anchor` of their samples."""
 
     raw: tf.Tensor
     anchor: Anchor
@@ -41,14 +41,14 @@ class Generator(SizedModel):
         super().__init__(config, channels, seed, **kwargs)
         self.labels, self.people = labels, people
         self.block = config.block
-        self.context = Context(channels, config.block, config.lags, config.levels, config.refractory, name="context")
+        self.context = Context(channels, config.lags, config.levels, config.refractory, name="context")
         self.recurrent, self.dense = self._recurrent(), self._dense()
         self.head = MixtureHead(
-            channels * config.block,
+            channels,
             config.components,
             config.scale_floor,
-            config.covariance,
-            config.rank,
+            config.block,
+            config.full_covariance,
             self.context.regressors,
             seed,
             name="head",
@@ -82,22 +82,22 @@ class Generator(SizedModel):
 
     def _spread(self, shape, dtype=None):
         """Locations drawn from a standard normal; all else 0."""
-        k, kd = self.config.components, self.config.components * self.head.dimensions
-        loc = tf.random.stateless_normal([kd], [self.seed, 0], dtype=dtype, alg="philox")
-        return tf.reshape(tf.concat([tf.zeros([k], dtype), loc, tf.zeros([self.head.size - k - kd], dtype)], 0), shape)
+        logits, locations, *others = self.head.sizes
+        loc = tf.random.stateless_normal([locations], [self.seed, 0], dtype=dtype, alg="philox")
+        return tf.reshape(tf.concat([tf.zeros([logits], dtype), loc, tf.zeros([sum(others)], dtype)], 0), shape)
 
     def adapt(self, increments, series, label):
         """Starts from what is known of the recordings, where the configuration says so (`increments`).
 
         Args:
           increments: [C], their spread, the unit of what the model is told and of its mixtures.
-          series: float32 [N, T, C], of which the first block is fitted, for each label on its own.
+          series: float32 [N, T, C], whose first values are fitted, for each label on their own.
           label: int32 [N].
         """
         super().adapt(increments)
         if not (self.config.increments and self.config.learned_start):
             return
-        first = np.reshape(series[:, : self.block], [len(series), -1])
+        first = series[:, 0]
         if not self.labels:
             self.start.assign(self.head.fitted(first))
             return
@@ -136,30 +136,25 @@ class Generator(SizedModel):
     def _unit(self):
         return tf.convert_to_tensor(self.unit) if self.config.increments else tf.ones([self.channels])
 
-    def _predict(self, features, newest, regressors, started, condition):
-        """The `Prediction` from features [..., U], what the context told, a mask [..., 1] of the steps that are not the
-        first, and the condition [B, Q]."""
+    def _raw(self, features, started, condition):
+        """Raw parameters of a mixture [..., P] from features [..., U], whether the step is not the first [..., 1], and
+        the condition [B, Q]."""
         raw = self.head(self.dense(features))
-        unit, base = tf.tile(self._unit(), [self.block]), tf.tile(newest, [1] * (newest.shape.rank - 1) + [self.block])
-        if not self.config.residual:
-            base = tf.zeros_like(base)
-        if self.config.learned_start:
-            start = tf.convert_to_tensor(self.start)
-            if self.condition_size:
-                start += tf.matmul(condition, self.start_by_condition)  # [B, P]
-                start = tf.reshape(start, [-1, *[1] * (raw.shape.rank - 2), self.head.size])
-            raw, unit = tf.where(started, raw, start), tf.where(started, unit, 1.0)
-        return Prediction(raw, Anchor(base, unit, regressors))
+        if not self.config.learned_start:
+            return raw
+        start = tf.convert_to_tensor(self.start)
+        if self.condition_size:
+            start += tf.matmul(condition, self.start_by_condition)  # [B, P]
+            start = tf.reshape(start, [-1, *[1] * (raw.shape.rank - 2), self.head.size])
+        return tf.where(started, raw, start)
 
-    def blocks(self, series):
-        """[B, T, C] -> [B, S, n, C], S = T / n."""
-        shape = tf.shape(series)
-        blocks = tf.reshape(series, [shape[0], shape[1] // self.block, self.block, self.channels])
-        rows, steps = series.shape[:2]
-        return tf.ensure_shape(blocks, [rows, None if steps is None else steps // self.block, *blocks.shape[2:]])
+    def _anchor(self, newest, regressors, started):
+        """What a sample is relative to, from what the context told and whether it is not the first one [..., 1]."""
+        unit = tf.where(started | (not self.config.learned_start), self._unit(), 1.0)
+        return Anchor(newest if self.config.residual else tf.zeros_like(newest), unit, regressors)
 
     def call(self, series, condition, dropout_seed=None):
-        """Teacher forcing: the prediction of every step, given the true steps before it.
+        """Teacher forcing: the prediction of every block, given the true samples before each of its samples.
 
         Args:
           series: [B, T, C]; T a multiple of n.
@@ -169,39 +164,42 @@ class Generator(SizedModel):
         Returns:
           A `Prediction` with batch shape [B, S]; that at s is of block s of the series.
         """
-        newest, regressors, inputs = self.context(self.blocks(series), self._unit())
+        newest, regressors, inputs = self.context(series, self._unit())
+        inputs = inputs[:, :: self.block]  # [B, S, F]
         steps = tf.shape(inputs)[1]
-        constant = tf.tile(condition[:, None], [1, steps, 1])  # [B, S, Q]
-        told = tf.concat([inputs, constant], -1)
+        told = tf.concat([inputs, tf.tile(condition[:, None], [1, steps, 1])], -1)
         features, _ = self.recurrent(told, dropout=self.config.dropout, seed=dropout_seed)  # [B, S, U]
-        started = (tf.range(steps) > 0)[None, :, None]  # [1, S, 1]
-        return self._predict(features, newest, regressors, started, condition)
+        started = (tf.range(steps * self.block) > 0)[None, :, None]  # [1, T, 1]
+        anchor = self._anchor(newest, regressors, started)
+        raw = self._raw(features, started[:, :: self.block], condition)
+        return Prediction(raw, Anchor(*map(self.blocks, anchor)))
+
+    def blocks(self, values):
+        """[B, T, ...] -> [B, S, n, ...], S = T / n."""
+        shape, rest = tf.shape(values), values.shape[2:]
+        blocks = tf.reshape(values, tf.concat([shape[:1], [shape[1] // self.block, self.block], shape[2:]], 0))
+        rows, steps = values.shape[:2]
+        return tf.ensure_shape(blocks, [rows, None if steps is None else steps // self.block, self.block, *rest])
 
     def log_prob(self, prediction, series):
         """Log-density of a series' blocks [B, S] under what `call` predicts, in nats."""
-        blocks = self.blocks(series)
-        flat = tf.reshape(blocks, tf.concat([tf.shape(blocks)[:2], [self.head.dimensions]], 0))
-        return self.head.distribution(self.head.unpack(*prediction)).log_prob(flat)
+        mixture = self.head.unpack(prediction.raw)
+        return self.head.distribution(mixture, prediction.anchor).log_prob(self.blocks(series))
 
     def initial_state(self, condition):
         """What a rollout carries: whether it has begun [B, 1], the condition [B, Q], what the context told, its state,
         and the recurrent state."""
         rows = tf.shape(condition)[0]
-        told = (
-            tf.zeros([rows, self.channels]),
-            tf.zeros([rows, self.context.regressors, self.channels]),
-            tf.zeros([rows, self.context.size]),
-        )
         return (
             tf.zeros([rows, 1], tf.bool),
             condition,
-            told,
+            tuple(tf.zeros([rows, *shape]) for shape in self.context.shapes),
             self.context.initial_state(rows),
             self.recurrent.initial_state(rows),
         )
 
     def step(self, noise, state):
-        """One step of a rollout.
+        """One step of a rollout: a component is chosen, then the samples of the block follow each other.
 
         Args:
           noise: [B, 1 + N], see `layers.mixture.row_noise`.
@@ -212,11 +210,16 @@ class Generator(SizedModel):
         """
         started, condition, (newest, regressors, inputs), context_state, recurrent_state = state
         features, recurrent_state = self.recurrent.step(tf.concat([inputs, condition], -1), recurrent_state)
-        prediction = self._predict(features, newest, regressors, started, condition)
-        sample = self.head.sample(self.head.unpack(*prediction), noise)
-        block = tf.reshape(sample, [-1, self.block, self.channels])
-        *told, context_state = self.context.step(block, started, context_state, self._unit())
-        return block, (tf.ones_like(started), condition, tuple(told), context_state, recurrent_state)
+        chosen = self.head.choose(self.head.unpack(self._raw(features, started, condition)), noise[:, :1])
+        normal = tf.reshape(noise[:, 1:], [-1, self.block, self.channels])
+        samples = []
+        for number in range(self.block):
+            anchor = self._anchor(newest, regressors, started)
+            sample = self.head.sample(chosen, number, anchor, normal[:, number])
+            newest, regressors, inputs, context_state = self.context.step(sample, started, context_state, self._unit())
+            samples.append(sample)
+            started = tf.ones_like(started)
+        return tf.stack(samples, 1), (started, condition, (newest, regressors, inputs), context_state, recurrent_state)
 
     def noise(self, seed, length):
         """All the noise that series are made of, a pure function of each row's seed.

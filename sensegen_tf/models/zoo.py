@@ -21,9 +21,8 @@ class GeneratorConfig:
       levels: time constants, in samples, of running means that are inputs and regressors too.
       refractory: of the clock that tells the time since the last large increment, such as a heartbeat, in samples; 0
         for no clock.
-      block: n, samples that a step generates at once.
-      covariance: of a Gaussian: "diagonal", "full", or "low_rank".
-      rank: of the low rank.
+      block: n, samples that a step generates at once: the network runs once a block, the autoregression every sample.
+      full_covariance: whether the channels of a sample are correlated within a Gaussian.
       conditional: whether the model is conditional on the label, where the recordings have any.
       code: size of the code of a person, which stays the same over a series; 0 for none.
       code_noise: standard deviation of the noise on a code, whose entries have mean square 1.
@@ -41,8 +40,7 @@ class GeneratorConfig:
     levels: tuple[float, ...] = ()
     refractory: int = 0
     block: int = 1
-    covariance: str = "diagonal"
-    rank: int = 0
+    full_covariance: bool = False
     conditional: bool = False
     code: int = 0
     code_noise: float = 0.3
@@ -87,7 +85,7 @@ _MOTION = GeneratorConfig(
     increments=True,
     lags=4,
     levels=(4.0, 16.0, math.inf),
-    covariance="full",
+    full_covariance=True,
     conditional=True,
     dropout=0.2,
 )
@@ -138,8 +136,8 @@ ZOO = {
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_fast": Model(
-        "for millions of windows: blocks of 16 samples a step, 8 Gaussians with covariance of rank 6",
-        dataclasses.replace(_MOTION, units=(256,), components=8, block=16, lags=3, covariance="low_rank", rank=6),
+        "for millions of windows: a step of the network for 16 samples, an autoregression within them",
+        dataclasses.replace(_MOTION, units=(256,), components=8, block=16, dropout=0.0),
         _MOTION_DISCRIMINATOR,
     ),
 }

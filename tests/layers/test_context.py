@@ -11,9 +11,7 @@ UNIT = tf.constant([0.5, 2.0])
 
 def told(context, series):
     """What the layer tells of [B, T, 2]: newest values, regressors, inputs."""
-    rows, steps, channels = series.shape
-    blocks = tf.reshape(series, [rows, steps // context.block, context.block, channels])
-    return [np.asarray(each) for each in context(blocks, UNIT)]
+    return [np.asarray(each) for each in context(tf.constant(series), UNIT)]
 
 
 @pytest.fixture
@@ -21,14 +19,13 @@ def series():
     return np.random.default_rng(0).normal(size=[3, 12, 2]).astype("f").cumsum(1)
 
 
-@pytest.mark.parametrize("block", [1, 3])
-def test_increments_and_running_means_by_hand(series, block):
-    context = Context(2, block, lags=2, levels=(4.0, math.inf))
+def test_increments_and_running_means_by_hand(series):
+    context = Context(2, lags=2, levels=(4.0, math.inf))
     newest, regressors, inputs = told(context, series)
-    assert regressors.shape == (3, 12 // block, 4, 2) and inputs.shape == (3, 12 // block, context.size)
+    assert regressors.shape == (3, 12, 4, 2) and inputs.shape == (3, 12, context.size)
     assert (newest[:, 0] == 0).all() and (regressors[:, 0] == 0).all() and (inputs[:, 0] == 0).all()
-    for step in range(1, 12 // block):
-        past = series[:, : step * block]  # Before the first value all was as it is.
+    for step in range(1, 12):
+        past = series[:, :step]  # Before the first value all was as it is.
         padded = np.concatenate([past[:, :1], past[:, :1], past], 1)
         weights = np.exp(-np.arange(past.shape[1])[::-1] / 4)[None, :, None]
         expected = [
@@ -63,13 +60,8 @@ def test_the_clock_tells_the_time_since_the_last_beat_and_the_intervals():
 
 
 def test_no_gradient_passes_under_teacher_forcing(series):
-    blocks = tf.constant(series[:, :, None])
+    series = tf.constant(series)
     with tf.GradientTape() as tape:
-        tape.watch(blocks)
-        total = tf.add_n([tf.reduce_sum(each) for each in Context(2, lags=1, levels=(3.0,))(blocks, UNIT)])
-    assert tape.gradient(total, blocks) is None
-
-
-def test_a_clock_goes_with_single_samples_alone():
-    with pytest.raises(ValueError, match="blocks of 1"):
-        Context(2, block=4, refractory=10)
+        tape.watch(series)
+        total = tf.add_n([tf.reduce_sum(each) for each in Context(2, lags=1, levels=(3.0,))(series, UNIT)])
+    assert tape.gradient(total, series) is None

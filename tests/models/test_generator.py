@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sensegen_tf.layers.mixture import Anchor
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.zoo import GeneratorConfig
 
@@ -14,9 +15,10 @@ KINDS = {
     "published": {},
     "residual": {"residual": True},
     "learned start": {"residual": True, "learned_start": True},
-    "past": {**PAST, "covariance": "full"},
+    "past": {**PAST, "full_covariance": True},
     "clock": {**PAST, "refractory": 3},
-    "block": {**PAST, "block": 4, "covariance": "low_rank", "rank": 2},
+    "block": {**PAST, "block": 4, "full_covariance": True},
+    "block, clock": {**PAST, "block": 4, "refractory": 3},
     "code": {**PAST, "code": 3},
 }
 
@@ -45,36 +47,44 @@ def condition(generator, rows):
     return generator.condition(tf.range(rows) % LABELS, code)
 
 
-def mixture(generator, series, given):
-    """The mixtures of teacher forcing."""
-    return generator.head.unpack(*generator(series, given))
+def locations(generator, series, given):
+    """Of teacher forcing: [B, S, K, n, C]."""
+    prediction = generator(series, given)
+    mixture = generator.head.unpack(prediction.raw)
+    normals = generator.head.distribution(mixture, prediction.anchor).components_distribution.distribution
+    return normals.mean().numpy()
 
 
 def test_rollout_and_teacher_forcing_agree_step_by_step(generator):
     """Fed its own samples and noise, teacher forcing draws the same samples again."""
     noise, _ = generator.noise(tf.range(6, dtype=tf.int64), 40)
-    series = generator.rollout(noise, condition(generator, 6))
-    assert series.shape == (6, 40, CHANNELS)
-    again = generator.head.sample(mixture(generator, series, condition(generator, 6)), noise)
-    np.testing.assert_allclose(tf.reshape(again, series.shape), series, atol=2e-3)
-    assert np.abs(series).max() < 100
+    given = condition(generator, 6)
+    series = generator.rollout(noise, given)
+    assert series.shape == (6, 40, CHANNELS) and np.abs(series).max() < 100
+    raw, anchor = generator(series, given)
+    chosen = generator.head.choose(generator.head.unpack(raw), noise[..., :1])
+    normal = generator.blocks(tf.reshape(noise[..., 1:], series.shape))
+    for number in range(generator.block):
+        of_sample = Anchor(*(each[:, :, number] for each in anchor))
+        again = generator.head.sample(chosen, number, of_sample, normal[:, :, number])
+        np.testing.assert_allclose(again, generator.blocks(series)[:, :, number], atol=2e-3)
 
 
 def test_a_step_sees_only_the_past(generator):
     given, block = condition(generator, 2), generator.block
     series = tf.random.stateless_normal([2, 10 * block, CHANNELS], [0, 1])
     changed = tf.concat([series[:, : 6 * block], series[:, 6 * block :] + 1.0], 1)
-    before, after = mixture(generator, series, given), mixture(generator, changed, given)
-    np.testing.assert_array_equal(before.loc[:, :7], after.loc[:, :7])
-    assert (before.loc[:, 7:] != after.loc[:, 7:]).numpy().any()
+    before, after = (locations(generator, each, given) for each in (series, changed))
+    np.testing.assert_array_equal(before[:, :6], after[:, :6])
+    np.testing.assert_array_equal(before[:, 6, :, 0], after[:, 6, :, 0])
+    assert (before[:, 7:] != after[:, 7:]).any()
 
 
 def test_the_condition_changes_every_step_and_the_start(generator):
     series = tf.random.stateless_normal([2, 8, CHANNELS], [0, 1])
     code = tf.zeros([2, generator.code_size])
-    found = [mixture(generator, series, generator.condition(tf.fill([2], label), code)).loc for label in (0, 1)]
-    first = 0 if generator.config.learned_start else 1
-    assert (found[0] != found[1]).numpy()[:, first:].any((0, 2, 3)).all()
+    found = [locations(generator, series, generator.condition(tf.fill([2], label), code)) for label in (0, 1)]
+    assert (found[0] != found[1]).any((0, 2, 3, 4)).all()
 
 
 def test_locations_of_a_residual_generator_follow_the_previous_value():
@@ -82,11 +92,9 @@ def test_locations_of_a_residual_generator_follow_the_previous_value():
     absolute.set_weights(residual.get_weights())
     series = tf.random.stateless_normal([3, 5, CHANNELS], [4, 4])
     nothing = tf.zeros([3, 0])
-    one, other = mixture(residual, series, nothing), mixture(absolute, series, nothing)
+    one, other = locations(residual, series, nothing), locations(absolute, series, nothing)
     previous = np.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])
-    np.testing.assert_allclose(one.loc - other.loc, np.repeat(previous[:, :, None], 4, 2), atol=1e-5)
-    np.testing.assert_array_equal(one.logits, other.logits)
-    np.testing.assert_array_equal(one.scale, other.scale)
+    np.testing.assert_allclose((one - other)[..., 0, :], np.repeat(previous[:, :, None], 4, 2), atol=1e-5)
 
 
 def test_codes_are_drawn_near_people_and_evenly():
