@@ -121,6 +121,16 @@ def _build_models(dataset):
     return generator, discriminator
 
 
+def _check_length(dataset):
+    """Refuses windows that the model's blocks do not fill."""
+    block = ZOO[FLAGS.model].generator.block
+    if dataset.length % block:
+        raise InputError(
+            f"windows of {dataset.length} samples are no multiple of {block}, the block of --model={FLAGS.model}; "
+            "change --window_length"
+        )
+
+
 def _labels(dataset):
     """The labels that the model is conditional on."""
     return dataset.training.label_names if ZOO[FLAGS.model].generator.conditional else ()
@@ -288,7 +298,7 @@ def main():
     plan = schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, FLAGS.discriminator_steps, FLAGS.generator_steps)
     learning = commands.from_flags(loop.TrainingConfig)
     dataset = data_flags.load_dataset()
-
+    _check_length(dataset)
     if learning.balance_labels:
         pipeline.check_balance(dataset.training)
 
