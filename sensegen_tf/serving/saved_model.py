@@ -79,14 +79,19 @@ def write_version(generator, dataset, card, model_dir):
     return path
 
 
+def pretrained():
+    """Names of the pretrained models that came with the package."""
+    names = os.listdir(_PRETRAINED) if os.path.isdir(_PRETRAINED) else ()
+    return sorted(name for name in names if not name.startswith("."))
+
+
 def find_version(path):
     """The version that a path means: itself, the highest integer below it, or the pretrained model of that name.
 
     Raises:
       InputError: there is no SavedModel there.
     """
-    pretrained = sorted(os.listdir(_PRETRAINED))
-    if path in pretrained and not os.path.exists(path):
+    if path in pretrained() and not os.path.exists(path):
         path = os.path.join(_PRETRAINED, path)
     if os.path.exists(os.path.join(path, "saved_model.pb")):
         return path
@@ -95,7 +100,7 @@ def find_version(path):
         raise InputError(
             f"no SavedModel at {path}: expected {os.path.join(path, 'saved_model.pb')} or "
             f"{os.path.join(path, 'NUMBER', 'saved_model.pb')}, or the name of a pretrained model "
-            f"({', '.join(pretrained)}). Training prints the path of the model that it wrote"
+            f"({', '.join(pretrained()) or 'none is installed'}). Training prints the path of the model that it wrote"
         )
     return os.path.join(path, str(versions[-1]))
 
