@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 
-import numpy as np
 from absl import flags
 
 from sensegen_tf import commands, data_flags
@@ -160,13 +159,12 @@ def _export(run, generator, dataset):
 
 def _samples(version, dataset, count):
     """Labels (None of an unconditional model) and values of samples as long as the windows."""
-    from sensegen_tf.generation import local
-    from sensegen_tf.serving import saved_model
+    from sensegen_tf.generation.model import Model
 
-    card = saved_model.read_card(version)
-    chunks = local.generate(version, count, dataset.length, FLAGS.seed, count, card.label_shares)
-    ((_, numbers, values),) = chunks
-    return (np.array(card.labels)[numbers] if card.labels else None), values
+    model = Model(version)
+    found = model.sample(count, dataset.length, FLAGS.seed)
+    samples, labels = found if model.card.labels else (found, None)
+    return labels, samples
 
 
 def _look(run, version, dataset):

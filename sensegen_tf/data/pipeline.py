@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sensegen_tf.data import records
 from sensegen_tf.data.recording import Sensor
-from sensegen_tf.data.windows import Dataset, Standardizer, Windows, numbered
+from sensegen_tf.data.windows import Dataset, Standardizer, Windows, label_names, numbered
 from sensegen_tf.errors import InputError
 
 
@@ -99,8 +99,7 @@ class Shards:
         self._shards = self._split["shards"]
         self.count = self._split["windows"]
         self.people = tuple(self._split["subjects"])
-        names = tuple(self._split["labels"])
-        self.label_names = () if names == ("",) else names
+        self.label_names = label_names(list(self._split["labels"]))
 
     def describe(self):
         """Counts and checksum, as the windows had them before they were written, and one of the list of shards."""

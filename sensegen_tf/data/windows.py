@@ -66,7 +66,7 @@ class Windows:
     @property
     def label_names(self):
         """The labels that occur, sorted; none where no window has one."""
-        return _names(self.labels)
+        return label_names(self.labels)
 
     @property
     def people(self):
@@ -89,7 +89,8 @@ class Windows:
         }
 
 
-def _names(labels):
+def label_names(labels):
+    """The distinct labels, sorted; none where all are ""."""
     names = tuple(np.unique(labels).tolist())
     return () if names == ("",) else names
 

@@ -13,6 +13,8 @@ import math
 import keras
 import tensorflow as tf
 
+from sensegen_tf.layers.lstm import swap_batch_and_time
+
 # An event of the clock is an increment larger than this share of the largest one so far, whose memory fades by this
 # factor a sample.
 _CLOCK_THRESHOLD, _CLOCK_DECAY = 0.5, 0.999
@@ -119,7 +121,7 @@ class Context(keras.layers.Layer):
             newest = tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])  # [B, T, C]
             return newest, tf.zeros(tf.concat([tf.shape(newest)[:2], [0, self.channels]], 0)), newest
         batch = series.shape[:2]
-        series = tf.transpose(tf.stop_gradient(series), [1, 0, 2])  # [T, B, C]
+        series = swap_batch_and_time(tf.stop_gradient(series))  # [T, B, C]
         steps, rows = tf.shape(series)[0], tf.shape(series)[1]
         arrays = tuple(
             tf.TensorArray(tf.float32, size=steps, element_shape=[series.shape[1], *shape]).write(
@@ -134,14 +136,9 @@ class Context(keras.layers.Layer):
 
         start = (1, self.initial_state(rows), arrays)
         *_, arrays = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
-        told = [tf.stop_gradient(_batch_first(each.stack())) for each in arrays]
+        told = [tf.stop_gradient(swap_batch_and_time(each.stack())) for each in arrays]
         return tuple(tf.ensure_shape(each, [*batch, *each.shape[2:]]) for each in told)
 
     def get_config(self):
         own = {"channels": self.channels, "lags": self.lags, "levels": list(self.levels)}
         return {**super().get_config(), **own, "refractory": self.refractory}
-
-
-def _batch_first(values):
-    """[T, B, ...] -> [B, T, ...]."""
-    return tf.transpose(values, [1, 0, *range(2, values.shape.rank)])

@@ -223,15 +223,15 @@ class LSTM(keras.layers.Layer):
         if on_gpu():
             outputs, h, c = (tf.cast(x, self.dtype) for x in self.fused(inputs, initial_state=state, mask=mask))
             return outputs, (h, c)
-        outputs, state = self.scan(_time_first(inputs), state, _time_first(mask))
-        return _time_first(outputs), state
+        outputs, state = self.scan(swap_batch_and_time(inputs), state, swap_batch_and_time(mask))
+        return swap_batch_and_time(outputs), state
 
     def get_config(self):
         own = {"units": self.units, "seed": self.seed, "xla": self.xla, "precision": self.precision}
         return {**super().get_config(), **own}
 
 
-def _time_first(values):
+def swap_batch_and_time(values):
     """Swaps the first two axes; None stays None."""
     if values is None:
         return None
@@ -288,7 +288,7 @@ class LSTMStack(keras.layers.Layer):
         """
         state = [None] * len(self.layers) if state is None else state
         gpu = on_gpu()
-        outputs, mask = (inputs, mask) if gpu else (_time_first(inputs), _time_first(mask))
+        outputs, mask = (inputs, mask) if gpu else (swap_batch_and_time(inputs), swap_batch_and_time(mask))
         new_state = []
         for number, (layer, layer_state) in enumerate(zip(self.layers, state, strict=True)):
             run = layer if gpu else layer.scan
@@ -297,7 +297,7 @@ class LSTMStack(keras.layers.Layer):
                 own = tf.random.experimental.stateless_fold_in(seed, number)
                 outputs = tf.nn.experimental.stateless_dropout(outputs, dropout, own, rng_alg="philox")
             new_state.append(layer_state)
-        return (outputs if gpu else _time_first(outputs)), tuple(new_state)
+        return (outputs if gpu else swap_batch_and_time(outputs)), tuple(new_state)
 
     def get_config(self):
         own = {"units": list(self.units), "seed": self.seed, "xla": self.xla, "precision": self.precision}

@@ -114,25 +114,20 @@ ZOO = {
     ),
     "sensegen_ecg": Model(
         "for ECG at 120 Hz, conditional on the rhythm: 2 x 192 LSTM, a code of the person and a beat clock",
-        GeneratorConfig(
-            units=(192, 192),
-            dense_units=128,
+        dataclasses.replace(
+            _MOTION,
             components=12,
-            scale_floor=5e-4,
-            residual=True,
-            learned_start=True,
-            increments=True,
-            lags=4,
             levels=(6.0, 30.0, 240.0, 1200.0),
             refractory=30,
-            conditional=True,
+            full_covariance=False,
             code=8,
+            dropout=0.0,
         ),
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_table": Model(
         "for tables of any kind, up to some thirty channels: 2 x 192 LSTM, 12 Gaussians with full covariance",
-        dataclasses.replace(_MOTION, units=(192, 192), dense_units=192, components=12, conditional=False),
+        dataclasses.replace(_MOTION, dense_units=192, components=12, conditional=False),
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_fast": Model(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from sensegen_tf.data.pipeline import minibatches
 from sensegen_tf.data.windows import numbered
 from sensegen_tf.errors import InputError
-from sensegen_tf.training.players import Players
+from sensegen_tf.training.players import CHUNK, Players
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR
 
 # Streams of random numbers that share the run's seed.
@@ -19,9 +19,6 @@ _ROLLOUT_FOR_TRAINING, _ROLLOUT_FOR_EVALUATION, _ROLLOUT_FOR_PICTURE = 3, 4, 5
 _ROLLOUT_FOR_GENERATOR = 6
 _GRID_FOR = {DISCRIMINATOR: 7, GENERATOR: 8}
 _GRID_FOR_EVALUATION, _CODE_FOR_GENERATOR, _DROPOUT_FOR_GENERATOR = 9, 10, 11
-
-# Series that are evaluated at once.
-_CHUNK = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +36,7 @@ class TrainingConfig:
       balance_labels: whether every label has the same share of the minibatches.
       dequantize: whether values on a grid get uniform noise of one step of it, so that the likelihood cannot be won by
         spikes on the grid (Theis et al., 2016, section 3.1).
-      generator_objective: what the generator descends, see `players.OBJECTIVES`.
+      generator_objective: what the generator descends: "likelihood", "adversarial" or "both".
       adversarial_weight: of the adversarial loss beside the likelihood, at least 0.
       adversarial_batch_size: series of the generator's own in a step of its adversarial loss.
     """
@@ -142,9 +139,9 @@ class Trainer:
           `real_called_real` and `generated_called_generated`; a logit above 0 calls a series real.
         """
         logits = []
-        starts = range(0, len(real), _CHUNK)
+        starts = range(0, len(real), CHUNK)
         for index, start in enumerate(starts):
-            chunk, of_chunk = real[start : start + _CHUNK], label[start : start + _CHUNK]
+            chunk, of_chunk = real[start : start + CHUNK], label[start : start + CHUNK]
             number = outer * len(starts) + index
             generated = self.generate(_ROLLOUT_FOR_EVALUATION, number, of_chunk, chunk.shape[1])
             logits.append([np.asarray(each) for each in self.players.judge(chunk, generated, of_chunk)])

@@ -9,9 +9,8 @@ import tensorflow as tf
 from sensegen_tf.layers.parts import in_parts, parts
 from sensegen_tf.training import losses
 
-OBJECTIVES = ("likelihood", "adversarial", "both")
 # Series that are scored at once.
-_CHUNK = 256
+CHUNK = 256
 
 
 class Players:
@@ -156,8 +155,8 @@ class Players:
         """
         people = range(self.generator.people if self.generator.code_size else 1)
         found = []
-        for start in range(0, len(real), _CHUNK):
-            rows = slice(start, start + _CHUNK)
+        for start in range(0, len(real), CHUNK):
+            rows = slice(start, start + CHUNK)
             chunk, of_chunk = real[rows], label[rows]
             under = [self._log_likelihood(chunk, of_chunk, np.full(len(chunk), p, np.int32)).numpy() for p in people]
             found.append(np.logaddexp.reduce(under, axis=0) - np.float32(math.log(len(under))))
