@@ -178,8 +178,8 @@ def ours_sampling(case, how="compiled"):
     noises = tf.unstack(noise, axis=1)
 
     def work():
-        state = generator.initial_state(condition)
-        for each in noises:
+        sample, state = generator.begin(noises[0], condition)
+        for each in noises[1:]:
             sample, state = step(each, state)
         return sample.numpy()[0, 0, 0]
 

@@ -37,6 +37,7 @@ flags.DEFINE_enum(
     ["single", "ignore"],
     "single: a window lies inside one labelled span, or is dropped; ignore: labels play no part in cutting",
 )
+flags.DEFINE_list("exclude_subjects", [], "subjects to leave away altogether")
 flags.DEFINE_list("holdout_subjects", [], "subjects to hold out; by default the last --holdout_fraction of them")
 flags.DEFINE_float("holdout_fraction", 0.2, "share of the subjects (with one: of the time) held out, in (0, 1)")
 flags.DEFINE_float(
@@ -90,6 +91,7 @@ _SETTLED_BY_PREPARE = (
     "stride",
     "stride_seconds",
     "label_policy",
+    "exclude_subjects",
     "holdout_subjects",
     "holdout_fraction",
     "unseen_fraction",

@@ -68,6 +68,8 @@ flags.DEFINE_bool("quick_report", False, "the same with fewer repeats, in about 
 flags.DEFINE_float("checkpoint_seconds", 60, "longest time between two checkpoints", lower_bound=0)
 flags.mark_flags_as_required(["source", "run_dir"])
 
+# What names the user's own folders, and stays with him.
+_PATHS = ("data_dir", "run_dir", "model_dir", "initial_run")
 # Windows of whose first values the first step's mixture is made.
 _START_WINDOWS = 8192
 # Series that are sampled for the picture and its figures.
@@ -149,7 +151,7 @@ def _export(run, generator, dataset):
         window_length=dataset.length,
         source=FLAGS.source,
         data=run.read("data"),
-        flags=run.read("flags"),
+        flags={name: value for name, value in run.read("flags").items() if name not in _PATHS},
         versions=run.read("versions"),
         metrics=run.metrics()[-1],
     )

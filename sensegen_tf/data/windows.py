@@ -20,6 +20,7 @@ class WindowConfig:
       stride: samples from the start of one window to the start of the next, at least 1.
       label_policy: "single" cuts inside labelled spans, so that a window belongs to one label or is dropped (recordings
         are cut whole where none of them has a label); "ignore" cuts every recording from its start to its end.
+      exclude_subjects: subjects that are left away altogether.
       holdout_subjects: subjects that are held out; where empty, the last `holdout_fraction` of the sorted subjects.
       holdout_fraction: share of the subjects (or, with one subject, of the time) that is held out, in (0, 1).
       unseen_fraction: share of the training stretches of each label (every fifth, say) that are not trained on, in
@@ -32,6 +33,7 @@ class WindowConfig:
     holdout_subjects: tuple[str, ...] = ()
     holdout_fraction: float = 0.2
     unseen_fraction: float = 0.0
+    exclude_subjects: tuple[str, ...] = ()
 
     def __post_init__(self):
         if self.length < 2:
@@ -212,10 +214,8 @@ def split(recordings, config):
     Raises:
       InputError: a subject to hold out that does not exist, or a side without recordings.
     """
+    _check_known("holdout_subjects", config.holdout_subjects, recordings)
     subjects = sorted({recording.subject for recording in recordings})
-    unknown = sorted(set(config.holdout_subjects) - set(subjects))
-    if unknown:
-        raise InputError(f"--holdout_subjects: no subject {', '.join(unknown)}; there are {', '.join(subjects)}")
     if len(subjects) == 1 and not config.holdout_subjects:
         return _split_by_time(recordings, config)
     held_out = set(config.holdout_subjects) or set(subjects[-math.ceil(config.holdout_fraction * len(subjects)) :])
@@ -226,6 +226,22 @@ def split(recordings, config):
         )
     training = [recording for recording in recordings if recording.subject not in held_out]
     return training, [recording for recording in recordings if recording.subject in held_out]
+
+
+def _wanted(recordings, config):
+    """The recordings of those who are not left away."""
+    _check_known("exclude_subjects", config.exclude_subjects, recordings)
+    wanted = [recording for recording in recordings if recording.subject not in config.exclude_subjects]
+    if not wanted:
+        raise InputError("--exclude_subjects leaves nobody")
+    return wanted
+
+
+def _check_known(flag, named, recordings):
+    subjects = sorted({recording.subject for recording in recordings})
+    unknown = sorted(set(named) - set(subjects))
+    if unknown:
+        raise InputError(f"--{flag}: no subject {', '.join(unknown)}; there are {', '.join(subjects)}")
 
 
 def _split_by_time(recordings, config):
@@ -338,9 +354,9 @@ def prepare(collection, config, labels_asked=False):
 
     Raises:
       InputError: recordings that differ in channels, units or rate; no window; a constant channel; a named label
-        without a window; whatever `split` refuses.
+        without a window; a subject to leave away that does not exist; whatever `split` refuses.
     """
-    recordings = collection.recordings
+    recordings = _wanted(collection.recordings, config)
     check_alike(recordings, "channels", "units", "rate")
     if collection.holdout_subjects and not config.holdout_subjects:
         config = dataclasses.replace(config, holdout_subjects=collection.holdout_subjects)

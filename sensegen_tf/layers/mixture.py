@@ -37,7 +37,7 @@ class Mixture(typing.NamedTuple):
     """Parameters of a mixture before they are anchored.
 
     Attributes:
-      logits: [..., K].
+      logits: [..., K], or None of one component.
       loc, scale: [..., K, n, C]; scales are above 0.
       factor: the strict lower triangle of the scale matrix, [..., K, n, C, C], with full covariance; or None.
       coefficients: [..., n, R, C], the same for all components.
@@ -99,7 +99,7 @@ class MixtureHead(keras.layers.Layer):
         self.block, self.full_covariance, self.regressors, self.seed = block, full_covariance, regressors, seed
         self.dense = keras.layers.Dense(
             self.size,
-            kernel_initializer=keras.initializers.GlorotUniform(seed),
+            kernel_initializer=self._initial,
             name="parameters",
         )
 
@@ -119,6 +119,12 @@ class MixtureHead(keras.layers.Layer):
     def noise_size(self):
         """How many noise values a block takes: a uniform to choose the component, a normal for each of its values."""
         return 1 + self.block * self.channels
+
+    def _initial(self, shape, dtype=None):
+        """Glorot's uniform, but zero for the autoregression: a random one can run away."""
+        weights = keras.initializers.GlorotUniform(self.seed)(shape, dtype)
+        coefficients = self.sizes[-1]
+        return tf.concat([weights[:, : self.size - coefficients], tf.zeros([shape[0], coefficients], dtype)], 1)
 
     def build(self, input_shape):
         self.dense.build(input_shape)
@@ -140,28 +146,41 @@ class MixtureHead(keras.layers.Layer):
         coefficients = shaped(coefficients, n, self.regressors, c)
         return Mixture(logits, shaped(loc, k, n, c), tf.nn.softplus(shaped(scale, k, n, c)), factor, coefficients)
 
-    def fitted(self, values):
-        """Raw parameters [P] whose first sample lies around the clusters of `values` [N, C] (k-means), to learn from.
+    def fitted(self, blocks, unit):
+        """Raw parameters [P] of Gaussians around the clusters of blocks (k-means), to start or to learn from.
 
-        The first sample's base must be 0, its unit 1; a cluster's Gaussian is diagonal. All else is 0.
+        Args:
+          blocks: float32 [N, n, C].
+          unit: [C]. The anchor's base must be 0 and its unit 1 at the first sample; at the others the base is the
+            sample before, and the unit this.
+
+        Returns:
+          float32 [P]; the coefficients of the autoregression are 0.
         """
-        k = self.components
-        count = min(k, max(1, len(values) // _FEWEST_IN_CLUSTER))
+        k, units = self.components, np.concatenate([np.ones([1, self.channels]), np.tile(unit, [self.block - 1, 1])])
+        steps = np.concatenate([blocks[:, :1], np.diff(blocks, axis=1)], 1) / units  # [N, n, C]
+        count = min(k, max(1, len(blocks) // _FEWEST_IN_CLUSTER))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of empty clusters, which are left out below
-            centres, member = scipy.cluster.vq.kmeans2(values, count, minit="++", seed=self.seed)
+            _, member = scipy.cluster.vq.kmeans2(blocks.reshape(len(blocks), -1), count, minit="++", seed=self.seed)
         sizes = np.bincount(member, minlength=count)
         # Empty ones, and those beyond `count`, stand where the largest one stands and share its weight.
         cluster = np.where(np.arange(k) < count, np.arange(k) % count, np.argmax(sizes))
         cluster = np.where(sizes[cluster] > 0, cluster, np.argmax(sizes))
         weights = np.bincount(cluster, minlength=count)
-        spread = np.stack([values[member == c].std(0) if sizes[c] else values.std(0) for c in range(count)])
-        spread = np.maximum(spread, 10 * self.scale_floor)
-        logits, loc, scale, *rest = (np.zeros(size, np.float32) for size in self.sizes)
-        logits[:] = np.log(sizes[cluster] / weights[cluster] / len(values))
-        loc.reshape(k, self.block, -1)[:, 0] = centres[cluster]
-        scale.reshape(k, self.block, -1)[:, 0] = np.log(np.expm1(spread[cluster] - self.scale_floor))
-        return np.concatenate([logits, loc, scale, *rest])
+        logits, loc, scale, triangles, coefficients = (np.zeros(size, np.float32) for size in self.sizes)
+        logits[:] = np.log(sizes[cluster] / weights[cluster] / len(blocks))
+        lower = np.tril_indices(self.channels, -1)
+        floor = self.scale_floor / units
+        for number, which in enumerate(cluster):
+            members = steps[member == which]
+            factor = np.linalg.cholesky(_covariance(members, 10 * floor, self.full_covariance))  # [n, C, C]
+            loc.reshape(k, self.block, -1)[number] = members.mean(0)
+            diagonal = np.diagonal(factor, axis1=1, axis2=2)
+            scale.reshape(k, self.block, -1)[number] = np.log(np.expm1(diagonal - floor))
+            if self.full_covariance:
+                triangles.reshape(k, self.block, -1)[number] = factor[:, *lower]
+        return np.concatenate([logits, loc, scale, triangles, coefficients])
 
     def distribution(self, mixture, anchor):
         """The `tfd.MixtureSameFamily` of a `Mixture` around its `Anchor`: batch shape [...], event shape [n, C]."""
@@ -186,7 +205,7 @@ class MixtureHead(keras.layers.Layer):
         parameter can learn from what is made of the sample.
 
         Returns:
-          A `Mixture` of one component: its loc and scale are [..., n, C], its factor [..., n, C, C].
+          A `Mixture` of one component: no logits, loc and scale [..., n, C], factor [..., n, C, C].
         """
         probabilities = tf.nn.softmax(mixture.logits)
         below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= uniform  # [..., K - 1]
@@ -200,7 +219,7 @@ class MixtureHead(keras.layers.Layer):
             return tf.reduce_sum(weights * values, chosen.shape.rank - 1)
 
         factor = None if mixture.factor is None else of(mixture.factor)
-        return Mixture(mixture.logits, of(mixture.loc), of(mixture.scale), factor, mixture.coefficients)
+        return Mixture(None, of(mixture.loc), of(mixture.scale), factor, mixture.coefficients)
 
     def sample(self, chosen, number, anchor, normal):
         """Sample `number` of a block, without a random operation.
@@ -224,6 +243,16 @@ class MixtureHead(keras.layers.Layer):
     def get_config(self):
         names = ("channels", "components", "scale_floor", "block", "full_covariance", "regressors", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _covariance(steps, spread, full):
+    """Covariances [n, C, C] of N steps [N, n, C], shrunk towards their diagonal, with at least `spread` [n, C]."""
+    count, _, channels = steps.shape
+    centred = (steps - steps.mean(0)).astype(np.float64)
+    found = np.einsum("anc,and->ncd", centred, centred) / count
+    share = count / (count + 2 * channels) if full else 0.0
+    diagonal = np.eye(channels)
+    return share * found + ((1 - share) * found + np.square(spread)[..., None] * diagonal) * diagonal
 
 
 def _lower(triangles, size):

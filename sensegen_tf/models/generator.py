@@ -16,9 +16,16 @@ _OF_STEPS, _OF_SERIES = 0, 1
 
 
 class Prediction(typing.NamedTuple):
-    """Raw parameters of mixtures [..., P], and the `Anchor` of their samples."""
+    """What the blocks of series are drawn from.
+
+    Attributes:
+      raw: [B, S, P], raw parameters of mixtures.
+      start: [B, P'], those of the first block, where it has a mixture of its own; or None.
+      anchor: the `Anchor` of the samples.
+    """
 
     raw: tf.Tensor
+    start: tf.Tensor | None
     anchor: Anchor
 
 
@@ -43,16 +50,13 @@ class Generator(SizedModel):
         self.block = config.block
         self.context = Context(channels, config.lags, config.levels, config.refractory, name="context")
         self.recurrent, self.dense = self._recurrent(), self._dense()
-        self.head = MixtureHead(
-            channels,
-            config.components,
-            config.scale_floor,
-            config.block,
-            config.full_covariance,
-            self.context.regressors,
-            seed,
-            name="head",
-        )
+        self.head = self._mixture_head(config.components, "head")
+        self.start = self._mixture_head(config.start_components, "start") if config.start_components else None
+
+    def _mixture_head(self, components, name):
+        config = self.config
+        sizes = config.scale_floor, config.block, config.full_covariance, self.context.regressors
+        return MixtureHead(self.channels, components, *sizes, self.seed, name=name)
 
     @property
     def code_size(self):
@@ -69,43 +73,46 @@ class Generator(SizedModel):
         self.recurrent.build((None, None, self.context.size + self.condition_size))
         self.dense.build((None, self.config.units[-1]))
         self.head.build((None, self.config.dense_units))
-        if self.config.learned_start:
-            self.start = self.add_weight(name="start", shape=(self.head.size,), initializer=self._spread)
-            if self.condition_size:
-                shape = (self.condition_size, self.head.size)
-                self.start_by_condition = self.add_weight(name="start_by_condition", shape=shape, initializer="zeros")
+        if self.start:
+            self.start.build((None, self.condition_size))
+            self._start_from(self._spread(), np.zeros([self.condition_size, self.start.size], np.float32))
         if self.config.increments:
             self.unit = self.add_weight(name="unit", shape=(self.channels,), initializer="ones", trainable=False)
         if self.code_size:
             normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
             self.codes = self.add_weight(name="codes", shape=(self.people, self.code_size), initializer=normal)
 
-    def _spread(self, shape, dtype=None):
-        """Locations drawn from a standard normal; all else 0."""
-        logits, locations, *others = self.head.sizes
-        loc = tf.random.stateless_normal([locations], [self.seed, 0], dtype=dtype, alg="philox")
-        return tf.reshape(tf.concat([tf.zeros([logits], dtype), loc, tf.zeros([sum(others)], dtype)], 0), shape)
+    def _spread(self):
+        """Raw parameters whose locations are drawn from a standard normal; all else 0."""
+        logits, locations, *others = self.start.sizes
+        loc = tf.random.stateless_normal([locations], [self.seed, 0], alg="philox")
+        return tf.concat([tf.zeros([logits]), loc, tf.zeros([sum(others)])], 0)
+
+    def _start_from(self, raw, by_condition):
+        """The mixture of the first block: raw parameters [P'], and what each of the condition adds to them [Q, P']."""
+        self.start.dense.bias.assign(raw)
+        self.start.dense.kernel.assign(by_condition)
 
     def adapt(self, increments, series, label):
         """Starts from what is known of the recordings, where the configuration says so (`increments`).
 
         Args:
           increments: [C], their spread, the unit of what the model is told and of its mixtures.
-          series: float32 [N, T, C], whose first values are fitted, for each label on their own.
+          series: float32 [N, T, C], whose first blocks are fitted, for each label on their own.
           label: int32 [N].
         """
         super().adapt(increments)
-        if not (self.config.increments and self.config.learned_start):
+        if not (self.config.increments and self.start):
             return
-        first = series[:, 0]
+        first = series[:, : self.block]
         if not self.labels:
-            self.start.assign(self.head.fitted(first))
-            return
-        of_label = [first[label == number] for number in range(self.labels)]
-        by_label = [self.head.fitted(own if len(own) else first) for own in of_label]
-        codes = np.zeros([self.code_size, self.head.size], np.float32)
-        self.start.assign(tf.zeros_like(self.start))
-        self.start_by_condition.assign(np.concatenate([by_label, codes]))
+            fitted, by_label = self.start.fitted(first, increments), []
+        else:
+            of_label = [first[label == number] for number in range(self.labels)]
+            fitted = np.zeros(self.start.size, np.float32)
+            by_label = [self.start.fitted(own if len(own) else first, increments) for own in of_label]
+        codes = [np.zeros(self.start.size, np.float32)] * self.code_size
+        self._start_from(fitted, np.reshape([*by_label, *codes], [self.condition_size, self.start.size]))
 
     def condition(self, label, code):
         """What a whole series is conditioned on.
@@ -136,21 +143,9 @@ class Generator(SizedModel):
     def _unit(self):
         return tf.convert_to_tensor(self.unit) if self.config.increments else tf.ones([self.channels])
 
-    def _raw(self, features, started, condition):
-        """Raw parameters of a mixture [..., P] from features [..., U], whether the step is not the first [..., 1], and
-        the condition [B, Q]."""
-        raw = self.head(self.dense(features))
-        if not self.config.learned_start:
-            return raw
-        start = tf.convert_to_tensor(self.start)
-        if self.condition_size:
-            start += tf.matmul(condition, self.start_by_condition)  # [B, P]
-            start = tf.reshape(start, [-1, *[1] * (raw.shape.rank - 2), self.head.size])
-        return tf.where(started, raw, start)
-
     def _anchor(self, newest, regressors, started):
         """What a sample is relative to, from what the context told and whether it is not the first one [..., 1]."""
-        unit = tf.where(started | (not self.config.learned_start), self._unit(), 1.0)
+        unit = tf.where(started | (self.start is None), self._unit(), 1.0)
         return Anchor(newest if self.config.residual else tf.zeros_like(newest), unit, regressors)
 
     def call(self, series, condition, dropout_seed=None):
@@ -171,8 +166,8 @@ class Generator(SizedModel):
         features, _ = self.recurrent(told, dropout=self.config.dropout, seed=dropout_seed)  # [B, S, U]
         started = (tf.range(steps * self.block) > 0)[None, :, None]  # [1, T, 1]
         anchor = self._anchor(newest, regressors, started)
-        raw = self._raw(features, started[:, :: self.block], condition)
-        return Prediction(raw, Anchor(*map(self.blocks, anchor)))
+        start = self.start(condition) if self.start else None
+        return Prediction(self.head(self.dense(features)), start, Anchor(*map(self.blocks, anchor)))
 
     def blocks(self, values):
         """[B, T, ...] -> [B, S, n, ...], S = T / n."""
@@ -183,43 +178,59 @@ class Generator(SizedModel):
 
     def log_prob(self, prediction, series):
         """Log-density of a series' blocks [B, S] under what `call` predicts, in nats."""
-        mixture = self.head.unpack(prediction.raw)
-        return self.head.distribution(mixture, prediction.anchor).log_prob(self.blocks(series))
+        blocks, anchor = self.blocks(series), prediction.anchor
+        log_prob = self.head.distribution(self.head.unpack(prediction.raw), anchor).log_prob(blocks)
+        if prediction.start is None:
+            return log_prob
+        start = self.start.unpack(prediction.start)
+        anchor = Anchor(*(each[:, 0] for each in anchor))
+        first = self.start.distribution(start, anchor).log_prob(blocks[:, 0])
+        return tf.concat([first[:, None], log_prob[:, 1:]], 1)
 
-    def initial_state(self, condition):
-        """What a rollout carries: whether it has begun [B, 1], the condition [B, Q], what the context told, its state,
-        and the recurrent state."""
-        rows = tf.shape(condition)[0]
-        return (
-            tf.zeros([rows, 1], tf.bool),
-            condition,
-            tuple(tf.zeros([rows, *shape]) for shape in self.context.shapes),
-            self.context.initial_state(rows),
-            self.recurrent.initial_state(rows),
-        )
-
-    def step(self, noise, state):
-        """One step of a rollout: a component is chosen, then the samples of the block follow each other.
+    def begin(self, noise, condition):
+        """The first step of a rollout.
 
         Args:
           noise: [B, 1 + N], see `layers.mixture.row_noise`.
-          state: as `initial_state`.
+          condition: [B, Q].
+
+        Returns:
+          The first block [B, n, C] and the state after it: the condition, what the context told, its state, and the
+          recurrent state.
+        """
+        rows = tf.shape(condition)[0]
+        nothing = tuple(tf.zeros([rows, *shape]) for shape in self.context.shapes)
+        state = condition, nothing, self.context.initial_state(rows), self.recurrent.initial_state(rows)
+        return self._block(noise, state, first=True)
+
+    def step(self, noise, state):
+        """A later step of a rollout.
+
+        Args:
+          noise: [B, 1 + N].
+          state: as `begin` or `step` left it.
 
         Returns:
           The block [B, n, C] and the new state.
         """
-        started, condition, (newest, regressors, inputs), context_state, recurrent_state = state
+        return self._block(noise, state, first=False)
+
+    def _block(self, noise, state, first):
+        """Chooses a component; then the samples of the block follow each other."""
+        condition, (newest, regressors, inputs), context_state, recurrent_state = state
         features, recurrent_state = self.recurrent.step(tf.concat([inputs, condition], -1), recurrent_state)
-        chosen = self.head.choose(self.head.unpack(self._raw(features, started, condition)), noise[:, :1])
+        head = self.start if first and self.start else self.head
+        raw = self.start(condition) if head is self.start else self.head(self.dense(features))
+        chosen = head.choose(head.unpack(raw), noise[:, :1])
         normal = tf.reshape(noise[:, 1:], [-1, self.block, self.channels])
-        samples = []
+        samples, unit = [], self._unit()
         for number in range(self.block):
+            started = tf.fill([tf.shape(newest)[0], 1], not first or number > 0)
             anchor = self._anchor(newest, regressors, started)
-            sample = self.head.sample(chosen, number, anchor, normal[:, number])
-            newest, regressors, inputs, context_state = self.context.step(sample, started, context_state, self._unit())
+            sample = head.sample(chosen, number, anchor, normal[:, number])
+            newest, regressors, inputs, context_state = self.context.step(sample, started, context_state, unit)
             samples.append(sample)
-            started = tf.ones_like(started)
-        return tf.stack(samples, 1), (started, condition, (newest, regressors, inputs), context_state, recurrent_state)
+        return tf.stack(samples, 1), (condition, (newest, regressors, inputs), context_state, recurrent_state)
 
     def noise(self, seed, length):
         """All the noise that series are made of, a pure function of each row's seed.
@@ -243,7 +254,7 @@ class Generator(SizedModel):
         """Series from noise: each step is sampled from the mixture that the steps before it give.
 
         Args:
-          noise: [B, S, 1 + N].
+          noise: [B, S, 1 + N]; S at least 1.
           condition: [B, Q].
 
         Returns:
@@ -257,7 +268,8 @@ class Generator(SizedModel):
             block, state = self.step(noise[t], state)
             return t + 1, state, series.write(t, block)
 
-        start = (0, self.initial_state(condition), array)
+        block, state = self.begin(noise[0], condition)
+        start = (1, state, array.write(0, block))
         _, _, series = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
         series = tf.transpose(series.stack(), [1, 0, 2, 3])  # [B, S, n, C]
         return tf.reshape(series, [rows, steps * self.block, self.channels])

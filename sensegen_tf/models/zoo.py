@@ -14,8 +14,8 @@ class GeneratorConfig:
       components: K, Gaussians in the mixture.
       scale_floor: the smallest scale of a Gaussian, in standard deviations of the training data.
       residual: whether locations are relative to the previous value rather than absolute.
-      learned_start: whether the first value has a mixture of its own, which no network computes: one step in a window
-        is too little for a network to learn the levels at which recordings begin. It depends on the condition.
+      start_components: Gaussians in the mixture of the first step, which depends on the condition alone: one step in a
+        window is too little for a network to learn the levels at which recordings begin. 0: it computes that one too.
       increments: whether locations and scales are in units of the increments' spread instead of the values'.
       lags: how many of the last increments are inputs and regressors of the location.
       levels: time constants, in samples, of running means that are inputs and regressors too.
@@ -34,7 +34,7 @@ class GeneratorConfig:
     components: int
     scale_floor: float = 1e-3
     residual: bool = False
-    learned_start: bool = False
+    start_components: int = 0
     increments: bool = False
     lags: int = 0
     levels: tuple[float, ...] = ()
@@ -81,7 +81,7 @@ _MOTION = GeneratorConfig(
     components=16,
     scale_floor=5e-4,
     residual=True,
-    learned_start=True,
+    start_components=64,
     increments=True,
     lags=4,
     levels=(4.0, 16.0, math.inf),
@@ -98,7 +98,7 @@ ZOO = {
     ),
     "sensegen_small": Model(
         "for the quick start: 2 x 96 LSTM, 12 Gaussians around the previous value",
-        GeneratorConfig(units=(96, 96), dense_units=96, components=12, residual=True, learned_start=True),
+        GeneratorConfig(units=(96, 96), dense_units=96, components=12, residual=True, start_components=12),
         _PUBLISHED_DISCRIMINATOR,
     ),
     "sensegen_accel": Model(
@@ -113,21 +113,23 @@ ZOO = {
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_ecg": Model(
-        "for ECG at 120 Hz, conditional on the rhythm: 2 x 192 LSTM, a code of the person and a beat clock",
+        "for ECG at 120 Hz, conditional on the rhythm: 2 x 192 LSTM with a step for 4 samples, a code of the person, a "
+        "beat clock",
         dataclasses.replace(
             _MOTION,
             components=12,
             levels=(6.0, 30.0, 240.0, 1200.0),
             refractory=30,
+            block=4,
             full_covariance=False,
             code=8,
-            dropout=0.0,
+            dropout=0.1,
         ),
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_table": Model(
         "for tables of any kind, up to some thirty channels: 2 x 192 LSTM, 12 Gaussians with full covariance",
-        dataclasses.replace(_MOTION, dense_units=192, components=12, conditional=False),
+        dataclasses.replace(_MOTION, dense_units=192, components=12, start_components=128, conditional=False),
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_fast": Model(

@@ -26,7 +26,7 @@ class ModelCard:
       window_length: samples in a training window.
       source: where the recordings came from.
       data: the statistics of the training data, see `data.windows.Dataset.describe`.
-      flags: the resolved training flags.
+      flags: the resolved training flags, but for paths.
       versions: package versions.
       metrics: of the last outer iteration.
     """

@@ -55,7 +55,7 @@ class Signatures(tf.Module):
         ]
         with tf.control_dependencies(checks):
             rows = tf.shape(seed)[0]
-            steps = tf.reduce_max(tf.concat([length, [0]], 0))
+            steps = tf.reduce_max(tf.concat([length, [1]], 0))
         seed, label = (tf.pad(each, [[0, -rows % _ROWS]]) for each in (seed, label))
         series = self._generator.generate(*self._generator.noise(seed, steps), label)[:rows, :steps]  # [B, T, C]
         inside = tf.sequence_mask(length, steps)[..., None]  # [B, T, 1]

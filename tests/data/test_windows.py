@@ -95,6 +95,22 @@ def test_statistics_come_from_the_training_split_alone():
     assert splits["training"]["subjects"] == ["a"] and splits["heldout"]["subjects"] == ["b"]
 
 
+def test_those_who_are_left_away_are_nowhere():
+    recordings = [make(40, "a"), make(40, "b", offset=1e6, rate=99.0), make(40, "c")]
+
+    def prepare(*excluded, **given):
+        return windows.prepare(Collection(recordings, ""), WindowConfig(10, 10, exclude_subjects=excluded, **given))
+
+    splits = prepare("b", holdout_fraction=0.5).describe()["splits"]
+    assert splits["training"]["subjects"] == ["a"] and splits["heldout"]["subjects"] == ["c"]
+    with pytest.raises(InputError, match="--exclude_subjects: no subject z; there are a, b, c"):
+        prepare("z")
+    with pytest.raises(InputError, match="--holdout_subjects: no subject b; there are a, c"):
+        prepare("b", holdout_subjects=("b",))
+    with pytest.raises(InputError, match="leaves nobody"):
+        prepare("a", "b", "c")
+
+
 def test_unseen_windows_are_every_so_manieth_stretch_of_a_label_of_the_training_subjects():
     spans = [Span(10 * n, 10 * n + 10, "rest" if n % 2 else "jump") for n in range(12)]
     recordings = [make(120, subject, spans=spans) for subject in "abc"]

@@ -85,24 +85,37 @@ def drawn(head, raw, noise):
     return tf.stack(samples, 1)
 
 
-def test_it_starts_around_the_clusters_of_values():
-    rng = np.random.default_rng(0)
-    values = np.concatenate([rng.normal([-3, 0], 0.1, [300, 2]), rng.normal([3, 1], 0.5, [100, 2])]).astype("f")
-    head = MixtureHead(2, 2, 1e-3, block=3, full_covariance=True, regressors=2)
-    found = head.unpack(head.fitted(values)[None])
+@pytest.mark.parametrize("full", [False, True])
+def test_it_is_fitted_to_the_clusters_of_blocks(full):
+    rng, unit = np.random.default_rng(0), np.array([0.2, 2.0], "f")
+    one, other = [[0.01, 0.009], [0.009, 0.01]], [[0.25, 0.0], [0.0, 0.25]]
+    first = np.concatenate([rng.multivariate_normal([-3, 0], one, 3000), rng.multivariate_normal([3, 1], other, 1000)])
+    steps = rng.normal([0.4, 0.0], [0.02, 0.2], [4000, 2, 2])
+    blocks = np.cumsum(np.concatenate([first[:, None], steps], 1), 1).astype("f")
+    head = MixtureHead(2, 2, 1e-3, block=3, full_covariance=full, regressors=2)
+    found = head.unpack(head.fitted(blocks, unit)[None])
     order = np.argsort(found.loc[0, :, 0, 0])
-    np.testing.assert_allclose(found.loc.numpy()[0, order, 0], [[-3, 0], [3, 1]], atol=0.15)
-    np.testing.assert_allclose(found.scale.numpy()[0, order, 0], [[0.1] * 2, [0.5] * 2], rtol=0.2)
+    np.testing.assert_allclose(found.loc.numpy()[0, order, 0], [[-3, 0], [3, 1]], atol=0.05)
+    np.testing.assert_allclose(found.loc.numpy()[0, :, 1:], np.tile([2.0, 0.0], [2, 2, 1]), atol=0.03)
     np.testing.assert_allclose(tf.nn.softmax(found.logits).numpy()[0, order], [0.75, 0.25], atol=0.01)
-    assert (found.loc[:, :, 1:] == 0).numpy().all() and (found.coefficients == 0).numpy().all()
+    assert (found.coefficients == 0).numpy().all()
+    base = tf.concat([tf.zeros([1, 1, 2]), tf.constant(blocks[:1, :-1])], 1)
+    anchor = Anchor(base, tf.constant([[[1.0, 1.0], unit, unit]]), tf.zeros([1, 3, 2, 2]))
+    normals = head.distribution(found, anchor).components_distribution.distribution
+    covariance = normals.covariance().numpy()[0, order]
+    correlated = one if full else np.diag(np.diag(one))
+    np.testing.assert_allclose(covariance[:, 0], [correlated, other], atol=0.02)
+    np.testing.assert_allclose(covariance[:, 1:], np.tile(np.diag([0.0004, 0.04]), [2, 2, 1, 1]), atol=0.004)
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])
-def test_few_or_equal_values_are_enough_to_start(count):
-    head = MixtureHead(2, 8, 1e-3)
-    raw = head.fitted(np.ones([count, 2], "f"))
+@pytest.mark.parametrize("full", [False, True])
+def test_few_or_equal_blocks_are_enough_to_fit(count, full):
+    head = MixtureHead(2, 8, 1e-3, block=2, full_covariance=full)
+    raw = head.fitted(np.ones([count, 2, 2], "f"), np.array([1e-2, 1.0], "f"))
     assert np.isfinite(raw).all()
-    np.testing.assert_allclose(head.unpack(raw[None]).loc, np.ones([1, 8, 1, 2]), atol=1e-5)
+    expected = np.tile([[1.0, 1.0], [0.0, 0.0]], [1, 8, 1, 1])
+    np.testing.assert_allclose(head.unpack(raw[None]).loc, expected, atol=1e-5)
 
 
 def test_samples_agree_with_log_prob(head, raw):

@@ -10,11 +10,11 @@ from sensegen_tf.models.zoo import GeneratorConfig
 
 CHANNELS, LABELS, PEOPLE = 3, 2, 4
 PLAIN = GeneratorConfig((16, 8), 8, 4)
-PAST = {"residual": True, "learned_start": True, "increments": True, "lags": 2, "levels": (3.0, float("inf"))}
+PAST = {"residual": True, "start_components": 5, "increments": True, "lags": 2, "levels": (3.0, float("inf"))}
 KINDS = {
     "published": {},
     "residual": {"residual": True},
-    "learned start": {"residual": True, "learned_start": True},
+    "own start": {"residual": True, "start_components": 5},
     "past": {**PAST, "full_covariance": True},
     "clock": {**PAST, "refractory": 3},
     "block": {**PAST, "block": 4, "full_covariance": True},
@@ -34,7 +34,7 @@ def build(labels=LABELS, people=PEOPLE, **config):
     series = tf.random.stateless_normal([200, 8, CHANNELS], [3, 3]).numpy()
     generator.adapt([0.3, 0.5, 1.0], series, np.arange(200) % LABELS)
     for weight in generator.weights:  # Away from zeros and ones, so that nothing is equal by chance.
-        if weight.name in ("start_by_condition", "bias"):
+        if weight.name == "bias" or "start/" in weight.path:
             weight.assign(tf.random.stateless_normal(weight.shape, [7, 7]) * 0.1)
     if generator.context.regressors:  # An autoregression with weights drawn at random may run away.
         for weight in generator.head.weights:
@@ -47,12 +47,22 @@ def condition(generator, rows):
     return generator.condition(tf.range(rows) % LABELS, code)
 
 
-def locations(generator, series, given):
-    """Of teacher forcing: [B, S, K, n, C]."""
+def predicted(generator, series, given):
+    """Of teacher forcing, block by block: the head, its `Mixture` and the `Anchor`."""
     prediction = generator(series, given)
-    mixture = generator.head.unpack(prediction.raw)
-    normals = generator.head.distribution(mixture, prediction.anchor).components_distribution.distribution
-    return normals.mean().numpy()
+    for block in range(prediction.raw.shape[1]):
+        head, raw = generator.head, prediction.raw[:, block]
+        if block == 0 and generator.start:
+            head, raw = generator.start, prediction.start
+        yield head, head.unpack(raw), Anchor(*(each[:, block] for each in prediction.anchor))
+
+
+def locations(generator, series, given):
+    """Of teacher forcing: S times [B, K, n, C]."""
+    return [
+        head.distribution(mixture, anchor).components_distribution.distribution.mean().numpy()
+        for head, mixture, anchor in predicted(generator, series, given)
+    ]
 
 
 def test_rollout_and_teacher_forcing_agree_step_by_step(generator):
@@ -61,13 +71,14 @@ def test_rollout_and_teacher_forcing_agree_step_by_step(generator):
     given = condition(generator, 6)
     series = generator.rollout(noise, given)
     assert series.shape == (6, 40, CHANNELS) and np.abs(series).max() < 100
-    raw, anchor = generator(series, given)
-    chosen = generator.head.choose(generator.head.unpack(raw), noise[..., :1])
-    normal = generator.blocks(tf.reshape(noise[..., 1:], series.shape))
-    for number in range(generator.block):
-        of_sample = Anchor(*(each[:, :, number] for each in anchor))
-        again = generator.head.sample(chosen, number, of_sample, normal[:, :, number])
-        np.testing.assert_allclose(again, generator.blocks(series)[:, :, number], atol=2e-3)
+    blocks = generator.blocks(series)
+    for step, (head, mixture, anchor) in enumerate(predicted(generator, series, given)):
+        chosen = head.choose(mixture, noise[:, step, :1])
+        normal = tf.reshape(noise[:, step, 1:], [6, generator.block, CHANNELS])
+        for number in range(generator.block):
+            of_sample = Anchor(*(each[:, number] for each in anchor))
+            again = head.sample(chosen, number, of_sample, normal[:, number])
+            np.testing.assert_allclose(again, blocks[:, step, number], atol=2e-3)
 
 
 def test_a_step_sees_only_the_past(generator):
@@ -75,16 +86,17 @@ def test_a_step_sees_only_the_past(generator):
     series = tf.random.stateless_normal([2, 10 * block, CHANNELS], [0, 1])
     changed = tf.concat([series[:, : 6 * block], series[:, 6 * block :] + 1.0], 1)
     before, after = (locations(generator, each, given) for each in (series, changed))
-    np.testing.assert_array_equal(before[:, :6], after[:, :6])
-    np.testing.assert_array_equal(before[:, 6, :, 0], after[:, 6, :, 0])
-    assert (before[:, 7:] != after[:, 7:]).any()
+    for step in range(6):
+        np.testing.assert_array_equal(before[step], after[step])
+    np.testing.assert_array_equal(before[6][:, :, 0], after[6][:, :, 0])
+    assert all((before[step] != after[step]).any() for step in (7, 8, 9))
 
 
 def test_the_condition_changes_every_step_and_the_start(generator):
     series = tf.random.stateless_normal([2, 8, CHANNELS], [0, 1])
     code = tf.zeros([2, generator.code_size])
     found = [locations(generator, series, generator.condition(tf.fill([2], label), code)) for label in (0, 1)]
-    assert (found[0] != found[1]).any((0, 2, 3, 4)).all()
+    assert all((one != other).any() for one, other in zip(*found, strict=True))
 
 
 def test_locations_of_a_residual_generator_follow_the_previous_value():
@@ -94,7 +106,8 @@ def test_locations_of_a_residual_generator_follow_the_previous_value():
     nothing = tf.zeros([3, 0])
     one, other = locations(residual, series, nothing), locations(absolute, series, nothing)
     previous = np.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])
-    np.testing.assert_allclose((one - other)[..., 0, :], np.repeat(previous[:, :, None], 4, 2), atol=1e-5)
+    for step, difference in enumerate(np.subtract(one, other)):
+        np.testing.assert_allclose(difference[:, :, 0], np.repeat(previous[:, step, None], 4, 1), atol=1e-5)
 
 
 def test_codes_are_drawn_near_people_and_evenly():

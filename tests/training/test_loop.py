@@ -220,12 +220,13 @@ def test_values_on_a_grid_are_spread_over_its_steps():
 
 
 def test_with_codes_the_likelihood_is_the_mean_over_everybodys():
-    config = GeneratorConfig(units=(8,), dense_units=8, components=3, code=2, learned_start=True)
+    config = GeneratorConfig(units=(8,), dense_units=8, components=3, code=2, start_components=3)
     generator = Generator(config, 1, seed=0, people=3)
     generator.build()
     discriminator = Discriminator(DiscriminatorConfig(units=(6,), dense_units=4), 1, seed=0)
     discriminator.build()
-    generator.start_by_condition.assign(np.random.default_rng(0).normal(size=generator.start_by_condition.shape))
+    kernel = generator.start.dense.kernel
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
     trained = Trainer(generator, discriminator, alternating(1), CONFIG)
     real, label = series(5), np.zeros(5, np.int32)
     under = []

@@ -1,0 +1,163 @@
+"""What each part of `sensegen_accel` is worth: a short training without it, measured on people kept for choices.
+
+    pip install -e ".[evaluate]" && python experiments/ablation.py --data_dir=FOLDER
+
+FOLDER holds HAPT. The people 04, 10, 12 and 18, whom the reports hold out, are left away altogether; 05, 09, 14 and 22
+are for validation. Every variant is trained for the same few steps by `sensegen_tf.train`, with its row of the zoo or
+its flags changed. Runs and figures are kept in experiments/runs/ablation, so a run that was stopped goes on; the
+section `ablation` of RESULTS.md is written from all that is there.
+"""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+from absl import app, flags
+from results import HERE, write_section
+
+from sensegen_tf.files import read_json, write_json
+from sensegen_tf.training.run_directory import machine
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", None, "folder that holds HAPT's RawData/", required=True)
+flags.DEFINE_list("variants", [], "which; by default all")
+flags.DEFINE_integer("seed", 0, "of the training and the samples")
+
+RUNS = os.path.join(HERE, "runs", "ablation")
+ROW = "sensegen_accel"
+TEST, VALIDATION = ("04", "10", "12", "18"), ("05", "09", "14", "22")
+TRAINING = (
+    *("--source=hapt", "--channels=ax,ay,az", f"--exclude_subjects={','.join(TEST)}"),
+    *(f"--holdout_subjects={','.join(VALIDATION)}", "--stride=16", "--unseen_fraction=0.1"),
+    *(f"--model={ROW}", "--schedule=alternating", "--precision=bfloat16"),
+    *("--outer_iterations=3", "--discriminator_steps=10", "--generator_steps=150"),
+    *("--generator_learning_rate=0.002", "--learning_rate_decay=cosine", "--evaluation_windows=2048"),
+)
+# Name -> what is changed of the row, and flags.
+VARIANTS = {
+    "as it is": ({}, ()),
+    "units of the values, not of the increments": ({"increments": False}, ()),
+    "no autoregression (last increments, running means)": ({"lags": 0, "levels": ()}, ()),
+    "no running means": ({"levels": ()}, ()),
+    "diagonal covariance": ({"full_covariance": False}, ()),
+    "the first step by the network": ({"start_components": 0}, ()),
+    "16 Gaussians for the first step": ({"start_components": 16}, ()),
+    "not conditional": ({"conditional": False}, ()),
+    "code of the person": ({"code": 8}, ()),
+    "no dropout": ({"dropout": 0.0}, ()),
+    "dropout 0.4": ({"dropout": 0.4}, ()),
+    "no dequantisation": ({}, ("--nodequantize",)),
+    "constant learning rate": ({}, ("--learning_rate_decay=none",)),
+    "adversarial beside likelihood": ({}, ("--generator_objective=both", "--adversarial_weight=0.1")),
+}
+WINDOWS, SEEDS = 2000, 2
+COLUMNS = {
+    "heldout_nll": "NLL of validation people",
+    "critic": "critic, unseen windows",
+    "critic_validation": "critic, validation people",
+    "spectrum": "spectrum, dB",
+    "autocorrelation": "autocorrelation",
+    "marginals": "marginals, SD",
+    "cross_correlation": "channel correlation",
+    "gravity": "gravity, g",
+    "seconds": "trained, s",
+}
+
+
+def load():
+    """The `Dataset` that all are trained on."""
+    from sensegen_tf.data import sources, windows
+
+    config = windows.WindowConfig(128, 16, holdout_subjects=VALIDATION, unseen_fraction=0.1, exclude_subjects=TEST)
+    return windows.prepare(
+        sources.load(sources.SourceConfig("hapt", FLAGS.data_dir, channels=("ax", "ay", "az"))), config
+    )
+
+
+def train_variant(name):
+    """Trains one variant, in a process of its own that was started by `train`."""
+    from sensegen_tf import commands
+    from sensegen_tf import train as command
+    from sensegen_tf.models.zoo import ZOO
+
+    row = ZOO[ROW]
+    ZOO[ROW] = dataclasses.replace(row, generator=dataclasses.replace(row.generator, **VARIANTS[name][0]))
+    commands.run(command.main)
+
+
+def train(name, run):
+    """Trains and exports a variant; the last of its metrics, and its results."""
+    code = f"import sys; sys.path.insert(0, {HERE!r}); import ablation; ablation.train_variant({name!r})"
+    own = [f"--data_dir={FLAGS.data_dir}", f"--run_dir={run}", f"--seed={FLAGS.seed}", *VARIANTS[name][1]]
+    subprocess.run([sys.executable, "-c", code, *TRAINING, *own], check=True)
+    with open(os.path.join(run, "metrics.jsonl"), encoding="utf-8") as file:
+        metrics = json.loads(file.readlines()[-1])
+    return metrics, read_json(os.path.join(run, "finished.json"))
+
+
+def measure(dataset, version):
+    """Measures of a version's samples beside the training, unseen and validation windows."""
+    from sensegen_tf.evaluation import fidelity, physiology
+    from sensegen_tf.evaluation.critic import WindowClassifier, told_apart
+    from sensegen_tf.generation.model import Model
+
+    found = Model(version).sample(WINDOWS, dataset.length, FLAGS.seed)
+    synthetic = found[0] if isinstance(found, tuple) else found
+    training, unseen, validation = (
+        part.spread(WINDOWS).values for part in (dataset.training, dataset.unseen, dataset.heldout)
+    )
+    classifier = WindowClassifier(*synthetic.shape[1:], 2, 40)
+    gravity = [physiology.motion(each, dataset.rate, "g").gravity for each in (training, synthetic)]
+    return {
+        **fidelity.measure(training, synthetic, dataset.rate),
+        "gravity": float(np.abs(np.sort(gravity[0]) - np.sort(gravity[1])).mean()),
+        "critic": [told_apart(classifier, unseen, synthetic, seed) for seed in range(SEEDS)],
+        "critic_validation": [told_apart(classifier, validation, synthetic, seed) for seed in range(SEEDS)],
+    }
+
+
+def _cell(value):
+    if isinstance(value, list):
+        return f"{np.mean(value):.3f} ({np.min(value):.3f} to {np.max(value):.3f})"
+    return f"{value:.3f}"
+
+
+def section():
+    """The Markdown of all variants that were measured."""
+    flags_shown = " ".join(TRAINING)
+    lines = [
+        f"`python experiments/ablation.py --data_dir=FOLDER --seed={FLAGS.seed}` on {machine()}: `{flags_shown}`, "
+        f"{WINDOWS} samples, one training each. Critics: mean and range of {SEEDS} fits.",
+        "",
+        "| variant | " + " | ".join(COLUMNS.values()) + " |",
+        "|---" * (len(COLUMNS) + 1) + "|",
+    ]
+    for name in VARIANTS:
+        path = os.path.join(_run(name), "measured.json")
+        if os.path.exists(path):
+            found = read_json(path)
+            lines.append(f"| {name} | " + " | ".join(_cell(found[key]) for key in COLUMNS) + " |")
+    return "\n".join(lines)
+
+
+def _run(name):
+    return os.path.join(RUNS, "".join(c if c.isalnum() else "_" for c in name))
+
+
+def main(argv):
+    del argv
+    dataset = load()
+    for name in FLAGS.variants or VARIANTS:
+        path = os.path.join(_run(name), "measured.json")
+        if not os.path.exists(path):
+            metrics, results = train(name, _run(name))
+            found = {"heldout_nll": metrics["heldout_nll"], "seconds": results["training_seconds"]}
+            write_json(path, found | measure(dataset, results["model"]))
+        write_section("ablation", section())
+
+
+if __name__ == "__main__":
+    app.run(main)
