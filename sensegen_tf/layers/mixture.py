@@ -133,18 +133,28 @@ class MixtureHead(keras.layers.Layer):
         """Features [..., F] -> raw parameters [..., P]."""
         return self.dense(inputs)
 
-    def unpack(self, raw):
-        """Raw parameters [..., P] -> `Mixture`."""
+    def _parts(self, raw):
+        """Raw parameters [..., P] -> logits [..., K], those of the components, three of [..., K, n, C or
+        C (C - 1) / 2], and the coefficients [..., n, R, C]."""
         k, n, c = self.components, self.block, self.channels
-        logits, loc, scale, triangles, coefficients = tf.split(raw, self.sizes, axis=-1)
+        logits, *of_components, coefficients = tf.split(raw, self.sizes, axis=-1)
         batch = tf.shape(raw)[:-1]
 
         def shaped(values, *shape):
             return tf.reshape(values, tf.concat([batch, shape], 0))
 
-        factor = _lower(shaped(triangles, k, n, c * (c - 1) // 2), c) if self.full_covariance else None
-        coefficients = shaped(coefficients, n, self.regressors, c)
-        return Mixture(logits, shaped(loc, k, n, c), tf.nn.softplus(shaped(scale, k, n, c)), factor, coefficients)
+        widths = c, c, c * (c - 1) // 2 if self.full_covariance else 0
+        of_components = [shaped(each, k, n, width) for each, width in zip(of_components, widths, strict=True)]
+        return logits, of_components, shaped(coefficients, n, self.regressors, c)
+
+    def _mixture(self, logits, of_components, coefficients):
+        loc, scale, triangles = of_components
+        factor = _lower(triangles, self.channels) if self.full_covariance else None
+        return Mixture(logits, loc, tf.nn.softplus(scale), factor, coefficients)
+
+    def unpack(self, raw):
+        """Raw parameters [..., P] -> `Mixture`."""
+        return self._mixture(*self._parts(raw))
 
     def fitted(self, blocks, unit):
         """Raw parameters [P] of Gaussians around the clusters of blocks (k-means), to start or to learn from.
@@ -161,7 +171,8 @@ class MixtureHead(keras.layers.Layer):
         steps = np.concatenate([blocks[:, :1], np.diff(blocks, axis=1)], 1) / units  # [N, n, C]
         count = min(k, max(1, len(blocks) // _FEWEST_IN_CLUSTER))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of empty clusters, which are left out below
+            # Of empty clusters, which are left out below, and of blocks that are all equal.
+            warnings.simplefilter("ignore")
             _, member = scipy.cluster.vq.kmeans2(blocks.reshape(len(blocks), -1), count, minit="++", seed=self.seed)
         sizes = np.bincount(member, minlength=count)
         # Empty ones, and those beyond `count`, stand where the largest one stands and share its weight.
@@ -198,28 +209,26 @@ class MixtureHead(keras.layers.Layer):
             components_distribution=tfd.Independent(samples, reinterpreted_batch_ndims=1),
         )
 
-    def choose(self, mixture, uniform):
-        """The component that a uniform [..., 1] picks, by the inverse of the cumulative mixture probabilities.
+    def choose(self, raw, uniform):
+        """The component that a uniform picks, by the inverse of the cumulative mixture probabilities.
 
         The choice passes its gradient straight through to the probabilities (Bengio et al., 2013), so that every
         parameter can learn from what is made of the sample.
 
+        Args:
+          raw: [..., P].
+          uniform: [..., 1], in [0, 1).
+
         Returns:
           A `Mixture` of one component: no logits, loc and scale [..., n, C], factor [..., n, C, C].
         """
-        probabilities = tf.nn.softmax(mixture.logits)
+        logits, of_components, coefficients = self._parts(raw)
+        probabilities = tf.nn.softmax(logits)
         below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= uniform  # [..., K - 1]
         component = tf.reduce_sum(tf.cast(below, tf.int32), -1)  # [...]
         chosen = tf.one_hot(component, self.components) + (probabilities - tf.stop_gradient(probabilities))
-
-        def of(values):
-            weights = tf.reshape(
-                chosen, tf.concat([tf.shape(chosen), [1] * (values.shape.rank - chosen.shape.rank)], 0)
-            )
-            return tf.reduce_sum(weights * values, chosen.shape.rank - 1)
-
-        factor = None if mixture.factor is None else of(mixture.factor)
-        return Mixture(None, of(mixture.loc), of(mixture.scale), factor, mixture.coefficients)
+        weights, axis = chosen[..., None, None], chosen.shape.rank - 1
+        return self._mixture(None, [tf.reduce_sum(weights * each, axis) for each in of_components], coefficients)
 
     def sample(self, chosen, number, anchor, normal):
         """Sample `number` of a block, without a random operation.

@@ -221,7 +221,7 @@ class Generator(SizedModel):
         features, recurrent_state = self.recurrent.step(tf.concat([inputs, condition], -1), recurrent_state)
         head = self.start if first and self.start else self.head
         raw = self.start(condition) if head is self.start else self.head(self.dense(features))
-        chosen = head.choose(head.unpack(raw), noise[:, :1])
+        chosen = head.choose(raw, noise[:, :1])
         normal = tf.reshape(noise[:, 1:], [-1, self.block, self.channels])
         samples, unit = [], self._unit()
         for number in range(self.block):

@@ -134,7 +134,7 @@ ZOO = {
     ),
     "sensegen_fast": Model(
         "for millions of windows: a step of the network for 16 samples, an autoregression within them",
-        dataclasses.replace(_MOTION, units=(256,), components=8, block=16, dropout=0.0),
+        dataclasses.replace(_MOTION, units=(192,), components=8, block=16, dropout=0.0),
         _MOTION_DISCRIMINATOR,
     ),
 }

@@ -4,7 +4,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from sensegen_tf.layers.mixture import Anchor, Mixture, MixtureHead, row_noise
+from sensegen_tf.layers.mixture import Anchor, MixtureHead, row_noise
 
 K, C, N, R = 4, 2, 2, 2
 BASE, UNIT = np.array([[1.0, -2.0], [0.5, 0.0]], "f"), np.array([[0.5, 2.0], [1.0, 0.3]], "f")
@@ -76,7 +76,7 @@ def drawn(head, raw, noise):
     """Blocks from noise [M, 1 + n C], all from the first row's mixture and anchor."""
     count = len(noise)
     given = Anchor(*(tf.repeat(each[:1], count, 0) for each in anchor(head)))
-    chosen = head.choose(head.unpack(tf.repeat(raw[:1], count, 0)), noise[:, :1])
+    chosen = head.choose(tf.repeat(raw[:1], count, 0), noise[:, :1])
     normal = tf.reshape(noise[:, 1:], [count, head.block, C])
     samples = [
         head.sample(chosen, number, Anchor(*(each[:, number] for each in given)), normal[:, number])
@@ -165,10 +165,9 @@ def test_every_parameter_gets_a_gradient_through_a_sample(head, raw):
 
 def test_the_uniform_picks_components_by_their_weights():
     head = MixtureHead(C, K, 1e-3)
-    loc = tf.reshape(tf.range(K * C, dtype=tf.float32), [1, K, 1, C])
-    nothing = tf.zeros([1, 1, 0, C])
-    one = Mixture(tf.math.log([[0.1, 0.2, 0.3, 0.4]]), loc, tf.zeros([1, K, 1, C]), None, nothing)
-    where = Anchor(tf.zeros([1, C]), tf.ones([1, C]), nothing[:, 0])
+    logits, loc = tf.math.log([[0.1, 0.2, 0.3, 0.4]]), tf.range(K * C, dtype=tf.float32)[None]
+    one = tf.concat([logits, loc, tf.zeros([1, K * C])], 1)
+    where = Anchor(tf.zeros([1, C]), tf.ones([1, C]), tf.zeros([1, 0, C]))
     for uniform, component in [
         (0.0, 0),
         (0.0999, 0),

@@ -48,20 +48,20 @@ def condition(generator, rows):
 
 
 def predicted(generator, series, given):
-    """Of teacher forcing, block by block: the head, its `Mixture` and the `Anchor`."""
+    """Of teacher forcing, block by block: the head, the raw parameters [B, P] and the `Anchor`."""
     prediction = generator(series, given)
     for block in range(prediction.raw.shape[1]):
         head, raw = generator.head, prediction.raw[:, block]
         if block == 0 and generator.start:
             head, raw = generator.start, prediction.start
-        yield head, head.unpack(raw), Anchor(*(each[:, block] for each in prediction.anchor))
+        yield head, raw, Anchor(*(each[:, block] for each in prediction.anchor))
 
 
 def locations(generator, series, given):
     """Of teacher forcing: S times [B, K, n, C]."""
     return [
-        head.distribution(mixture, anchor).components_distribution.distribution.mean().numpy()
-        for head, mixture, anchor in predicted(generator, series, given)
+        head.distribution(head.unpack(raw), anchor).components_distribution.distribution.mean().numpy()
+        for head, raw, anchor in predicted(generator, series, given)
     ]
 
 
@@ -72,8 +72,8 @@ def test_rollout_and_teacher_forcing_agree_step_by_step(generator):
     series = generator.rollout(noise, given)
     assert series.shape == (6, 40, CHANNELS) and np.abs(series).max() < 100
     blocks = generator.blocks(series)
-    for step, (head, mixture, anchor) in enumerate(predicted(generator, series, given)):
-        chosen = head.choose(mixture, noise[:, step, :1])
+    for step, (head, raw, anchor) in enumerate(predicted(generator, series, given)):
+        chosen = head.choose(raw, noise[:, step, :1])
         normal = tf.reshape(noise[:, step, 1:], [6, generator.block, CHANNELS])
         for number in range(generator.block):
             of_sample = Anchor(*(each[:, number] for each in anchor))
