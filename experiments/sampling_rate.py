@@ -1,6 +1,6 @@
 """How many windows a second exported models make, once they are compiled.
 
-    pip install -e . && python experiments/sampling_rate.py --models=export/models/sensegen_fast,export/models/sensegen_accel
+    pip install -e . && python experiments/sampling_rate.py --models=export/models/sensegen_fast,...
 
 Each model makes series as long as its training windows, with XLA, as `python -m sensegen_tf.sample --xla` does, for at
 least so many seconds; loading and compiling are told apart. Writes the section `sampling_rate` of RESULTS.md.
