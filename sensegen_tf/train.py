@@ -137,7 +137,7 @@ def _labels(dataset):
     return dataset.training.label_names if ZOO[FLAGS.model].generator.conditional else ()
 
 
-def _export(run, generator, dataset):
+def _export(run, players, dataset):
     from sensegen_tf.serving import saved_model
 
     counts = dataset.training.describe()["labels"]
@@ -156,7 +156,7 @@ def _export(run, generator, dataset):
         metrics=run.metrics()[-1],
     )
     model_dir = FLAGS.model_dir or run.file("model")
-    return saved_model.write_version(generator, dataset, card, model_dir)
+    return saved_model.write_version(players.generator, players.discriminator, dataset, card, model_dir)
 
 
 def _samples(version, dataset, count):
@@ -277,7 +277,7 @@ def _train(run, trainer, checkpoints, dataset):
     if not done:
         return None
     seconds = round(time.monotonic() - started, 1)
-    version = _export(run, trainer.generator, dataset)
+    version = _export(run, trainer.players, dataset)
     results = {
         "model": version,
         "training_seconds": seconds,

@@ -7,6 +7,7 @@ component is a location and a scale for each of them, given the samples before i
 block. Densities stay in log space throughout.
 """
 
+import math
 import typing
 import warnings
 
@@ -17,6 +18,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 _FEWEST_IN_CLUSTER = 8
+_PHILOX = 4
 
 
 class Anchor(typing.NamedTuple):
@@ -50,7 +52,7 @@ class Mixture(typing.NamedTuple):
     coefficients: tf.Tensor
 
 
-def row_noise(seed, steps, size, stream=0):
+def row_noise(seed, steps, size, stream=0, first=None):
     """The noise of each row, from the row's seed and the stream alone.
 
     A row's noise does not depend on the other rows, and a longer series begins with the noise of a shorter one.
@@ -60,18 +62,35 @@ def row_noise(seed, steps, size, stream=0):
       steps: S.
       size: 1 + N, how many numbers a step takes, see `MixtureHead.noise_size`.
       stream: an integer; other streams are other noise.
+      first: int64 [B], the number of each row's first step, at least 0; by default 0.
 
     Returns:
       float32 [B, S, 1 + N]: a uniform in [0, 1), then N standard normals.
     """
 
-    def one(row_seed):
-        # The second word keeps a row's streams apart. The algorithm is named, since "auto" may differ by device.
-        uniform = tf.random.stateless_uniform([steps, 1], tf.stack([row_seed, 2 * stream]), alg="philox")
-        normal = tf.random.stateless_normal([steps, size - 1], tf.stack([row_seed, 2 * stream + 1]), alg="philox")
-        return tf.concat([uniform, normal], -1)  # [S, 1 + N]
+    def one(row):
+        row_seed, start = row
+        # The second word keeps a row's streams apart.
+        uniform = _stateless(tf.raw_ops.StatelessRandomUniformV2, [row_seed, 2 * stream], start, steps)
+        normal = _stateless(
+            tf.raw_ops.StatelessRandomNormalV2, [row_seed, 2 * stream + 1], start * (size - 1), steps * (size - 1)
+        )
+        return tf.concat([uniform[:, None], tf.reshape(normal, [steps, size - 1])], -1)  # [S, 1 + N]
 
-    return tf.map_fn(one, seed, fn_output_signature=tf.TensorSpec([None, size], tf.float32))
+    first = tf.zeros_like(seed) if first is None else first
+    return tf.map_fn(one, (seed, first), fn_output_signature=tf.TensorSpec([None, size], tf.float32))
+
+
+def _stateless(draw, seed, start, count):
+    """Numbers [start, start + count) of the endless sequence that a seed names, as the op `draw` makes them.
+
+    The algorithm is named, since "auto" may differ by device. Philox makes numbers four by four and can begin anywhere.
+    """
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=tf.stack(seed))
+    whole = start // _PHILOX
+    counter = tf.concat([counter[:1] + tf.cast(whole, tf.uint64), counter[1:]], 0)
+    ahead = tf.cast(start - whole * _PHILOX, tf.int32)
+    return tf.slice(draw(shape=[count + _PHILOX - 1], key=key, counter=counter, alg=1), [ahead], [count])
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
@@ -130,7 +149,9 @@ class MixtureHead(keras.layers.Layer):
         self.dense.build(input_shape)
 
     def call(self, inputs):
-        """Features [..., F] -> raw parameters [..., P]."""
+        """Features [..., F] -> raw parameters [..., P]; F may be 0."""
+        if inputs.shape[-1] == 0:  # oneDNN refuses a product over nothing.
+            return tf.reduce_sum(inputs[..., None] * self.dense.kernel, -2) + self.dense.bias
         return self.dense(inputs)
 
     def _parts(self, raw):
@@ -209,7 +230,7 @@ class MixtureHead(keras.layers.Layer):
             components_distribution=tfd.Independent(samples, reinterpreted_batch_ndims=1),
         )
 
-    def choose(self, raw, uniform):
+    def choose(self, raw, uniform, temperature=1.0):
         """The component that a uniform picks, by the inverse of the cumulative mixture probabilities.
 
         The choice passes its gradient straight through to the probabilities (Bengio et al., 2013), so that every
@@ -218,12 +239,13 @@ class MixtureHead(keras.layers.Layer):
         Args:
           raw: [..., P].
           uniform: [..., 1], in [0, 1).
+          temperature: [..., 1] or a number above 0, by which the logits are divided.
 
         Returns:
           A `Mixture` of one component: no logits, loc and scale [..., n, C], factor [..., n, C, C].
         """
         logits, of_components, coefficients = self._parts(raw)
-        probabilities = tf.nn.softmax(logits)
+        probabilities = tf.nn.softmax(logits / temperature)
         below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= uniform  # [..., K - 1]
         component = tf.reduce_sum(tf.cast(below, tf.int32), -1)  # [...]
         chosen = tf.one_hot(component, self.components) + (probabilities - tf.stop_gradient(probabilities))
@@ -248,6 +270,37 @@ class MixtureHead(keras.layers.Layer):
         if self.full_covariance:
             sample += anchor.unit * tf.linalg.matvec(chosen.factor[..., number, :, :], normal)
         return sample
+
+    def sequential(self, mixture, anchor, values):
+        """Scores a block sample by sample, each given those before it.
+
+        Args:
+          mixture, anchor: as `distribution`.
+          values: [..., n, C].
+
+        Returns:
+          The log-densities of the samples [..., n], which add up to the block's `log_prob`; and the conditional
+          distribution functions at each value given those before it [..., n, C], channel after channel (the probability
+          integral transform of Rosenblatt, 1952): uniform in [0, 1] where the model is right.
+        """
+        n, c = self.block, self.channels
+        normals = self.distribution(mixture, anchor).components_distribution.distribution
+        centred = values[..., None, :, :] - normals.loc  # [..., K, n, C]
+        if self.full_covariance:
+            matrix = normals.scale.to_dense()  # [..., K, n, C, C]
+            scale = tf.linalg.diag_part(matrix)
+            score = tf.linalg.triangular_solve(matrix, centred[..., None])[..., 0]
+        else:
+            scale = normals.scale.diag_part()
+            score = centred / scale
+        log_density = -0.5 * tf.square(score) - tf.math.log(scale) - 0.5 * math.log(2 * math.pi)
+        flat = tf.concat([tf.shape(values)[:-2], [self.components, n * c]], 0)
+        log_density, score = tf.reshape(log_density, flat), tf.reshape(score, flat)  # [..., K, n C]
+        before = tf.cumsum(log_density, axis=-1, exclusive=True) + tf.nn.log_softmax(mixture.logits)[..., None]
+        transform = tf.reduce_sum(tf.nn.softmax(before, -2) * tfd.Normal(0.0, 1.0).cdf(score), -2)  # [..., n C]
+        conditional = tf.reduce_logsumexp(before + log_density, -2) - tf.reduce_logsumexp(before, -2)
+        shape = tf.shape(values)
+        return tf.reduce_sum(tf.reshape(conditional, shape), -1), tf.reshape(transform, shape)
 
     def get_config(self):
         names = ("channels", "components", "scale_floor", "block", "full_covariance", "regressors", "seed")

@@ -19,7 +19,7 @@ class Discriminator(SizedModel):
 
     def __init__(self, config, channels, seed=0, labels=0, **kwargs):
         super().__init__(config, channels, seed, **kwargs)
-        self.labels = labels
+        self.labels, self.supports_masking = labels, True
         self.recurrent, self.dense = self._recurrent(), self._dense()
         self.logit = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed), name="logit")
 
@@ -32,15 +32,24 @@ class Discriminator(SizedModel):
         if self.config.increments:
             self.unit = self.add_weight(name="unit", shape=(self.channels,), initializer="ones", trainable=False)
 
-    def call(self, series, label=None):
-        """Standardised series [B, T, C] and, where L is not 0, labels int32 [B] -> logits [B]; above 0 means real."""
+    def call(self, series, label=None, mask=None):
+        """Says whether series are real.
+
+        Args:
+          series: [B, T, C], standardised.
+          label: int32 [B], where L is not 0.
+          mask: bool [B, T], True for a row's samples, False for what fills it up behind them; None for no filling.
+
+        Returns:
+          Logits [B]; above 0 means real.
+        """
         seen = [series]
         if self.config.increments:
             increments = tf.pad(series[:, 1:] - series[:, :-1], [[0, 0], [1, 0], [0, 0]])
             seen.append(tf.asinh(increments / tf.convert_to_tensor(self.unit)))
         if self.labels:
             seen.append(tf.tile(tf.one_hot(label, self.labels)[:, None], [1, tf.shape(series)[1], 1]))
-        _, state = self.recurrent(tf.concat(seen, -1))
+        _, state = self.recurrent(tf.concat(seen, -1), mask=mask)
         h, _ = state[-1]
         return self.logit(self.dense(h))[:, 0]
 

@@ -135,9 +135,16 @@ class Generator(SizedModel):
         codes *= tf.math.rsqrt(tf.reduce_mean(tf.square(codes), -1, keepdims=True) + 1e-6)
         return codes + self.config.code_noise * noise
 
-    def drawn_code(self, noise):
-        """Codes [B, E] of people who do not exist: from noise [B, 1 + E], near somebody's whom the uniform chooses."""
-        person = tf.cast(noise[:, 0] * self.people, tf.int32)
+    def drawn_code(self, noise, log_shares=None):
+        """Codes [B, E] of people who do not exist: from noise [B, 1 + E], near somebody's whom the uniform chooses.
+
+        Everybody alike, or in proportion to shares whose logarithms are given [B, people].
+        """
+        if log_shares is None:
+            person = tf.cast(noise[:, 0] * self.people, tf.int32)
+        else:
+            below = tf.cumsum(tf.nn.softmax(log_shares), axis=-1) <= noise[:, :1]
+            person = tf.reduce_sum(tf.cast(below, tf.int32), -1)
         return self.person_code(tf.minimum(person, max(self.people - 1, 0)), noise[:, 1 : 1 + self.code_size])
 
     def _unit(self):
@@ -187,47 +194,96 @@ class Generator(SizedModel):
         first = self.start.distribution(start, anchor).log_prob(blocks[:, 0])
         return tf.concat([first[:, None], log_prob[:, 1:]], 1)
 
-    def begin(self, noise, condition):
+    def score(self, series, label):
+        """Scores series sample by sample, each given those before it.
+
+        With codes of people a series is anybody's: the model is the mixture of everybody's, and what a sample is
+        expected to be is weighted by whose the samples before it were likely to be.
+
+        Args:
+          series: [B, T, C], standardised; T a multiple of n.
+          label: int32 [B].
+
+        Returns:
+          Log-densities [B, T], in nats, and conditional distribution functions [B, T, C], see `MixtureHead.sequential`;
+          and the log-likelihood of the series up to every sample under everybody's code [B, T, people or 1].
+        """
+
+        def under(person):
+            person = tf.fill([tf.shape(series)[0]], person)
+            code = self.person_code(person, tf.zeros([tf.shape(series)[0], self.code_size]))
+            return self._sequential(series, self.condition(label, code))
+
+        people = tf.range(max(self.people if self.code_size else 1, 1))
+        log_density, transform = tf.map_fn(under, people, fn_output_signature=(tf.float32, tf.float32))
+        after = tf.cumsum(log_density, axis=-1)  # [people, B, T]
+        before = after - log_density
+        expected = tf.reduce_sum(tf.nn.softmax(before, 0)[..., None] * transform, 0)
+        conditional = tf.reduce_logsumexp(after, 0) - tf.reduce_logsumexp(before, 0)
+        return conditional, expected, tf.transpose(after, [1, 2, 0])
+
+    def _sequential(self, series, condition):
+        """Log-densities [B, T] and conditional distribution functions [B, T, C] of the samples of series."""
+        prediction, blocks = self(series, condition), self.blocks(series)
+        shape = tf.shape(series)
+        density, transform = self.head.sequential(self.head.unpack(prediction.raw), prediction.anchor, blocks)
+        if self.start:
+            anchor = Anchor(*(each[:, 0] for each in prediction.anchor))
+            first = self.start.sequential(self.start.unpack(prediction.start), anchor, blocks[:, 0])
+            density, transform = (
+                tf.concat([a[:, None], b[:, 1:]], 1) for a, b in zip(first, (density, transform), strict=True)
+            )
+        return tf.reshape(density, shape[:2]), tf.reshape(transform, shape)
+
+    def begin(self, noise, condition, temperature=1.0, given=None):
         """The first step of a rollout.
 
         Args:
           noise: [B, 1 + N], see `layers.mixture.row_noise`.
           condition: [B, Q].
+          temperature: [B, 1] or a number above 0: it divides the logits and multiplies the variances, so that below 1
+            the likely becomes likelier.
+          given: a block [B, n, C] that is taken instead of a sampled one where a bool [B, 1] says so; or None.
 
         Returns:
           The first block [B, n, C] and the state after it: the condition, what the context told, its state, and the
           recurrent state.
         """
+        return self._block(noise, self.initial_state(condition), temperature, given, first=True)
+
+    def initial_state(self, condition):
+        """The state before the first step, for `begin`."""
         rows = tf.shape(condition)[0]
         nothing = tuple(tf.zeros([rows, *shape]) for shape in self.context.shapes)
-        state = condition, nothing, self.context.initial_state(rows), self.recurrent.initial_state(rows)
-        return self._block(noise, state, first=True)
+        return condition, nothing, self.context.initial_state(rows), self.recurrent.initial_state(rows)
 
-    def step(self, noise, state):
+    def step(self, noise, state, temperature=1.0, given=None):
         """A later step of a rollout.
 
         Args:
-          noise: [B, 1 + N].
+          noise, temperature, given: as `begin`.
           state: as `begin` or `step` left it.
 
         Returns:
           The block [B, n, C] and the new state.
         """
-        return self._block(noise, state, first=False)
+        return self._block(noise, state, temperature, given, first=False)
 
-    def _block(self, noise, state, first):
+    def _block(self, noise, state, temperature, given, first):
         """Chooses a component; then the samples of the block follow each other."""
         condition, (newest, regressors, inputs), context_state, recurrent_state = state
         features, recurrent_state = self.recurrent.step(tf.concat([inputs, condition], -1), recurrent_state)
         head = self.start if first and self.start else self.head
         raw = self.start(condition) if head is self.start else self.head(self.dense(features))
-        chosen = head.choose(raw, noise[:, :1])
-        normal = tf.reshape(noise[:, 1:], [-1, self.block, self.channels])
+        chosen = head.choose(raw, noise[:, :1], temperature)
+        normal = tf.reshape(noise[:, 1:] * tf.sqrt(temperature), [-1, self.block, self.channels])
         samples, unit = [], self._unit()
         for number in range(self.block):
             started = tf.fill([tf.shape(newest)[0], 1], not first or number > 0)
             anchor = self._anchor(newest, regressors, started)
             sample = head.sample(chosen, number, anchor, normal[:, number])
+            if given is not None:
+                sample = tf.where(given[1], given[0][:, number], sample)
             newest, regressors, inputs, context_state = self.context.step(sample, started, context_state, unit)
             samples.append(sample)
         return tf.stack(samples, 1), (condition, (newest, regressors, inputs), context_state, recurrent_state)
@@ -244,18 +300,24 @@ class Generator(SizedModel):
         """
         blocks = (length + self.block - 1) // self.block
         of_series = row_noise(seed, 1, 1 + self.code_size, _OF_SERIES)[:, 0]
-        return row_noise(seed, blocks, self.head.noise_size, _OF_STEPS), of_series
+        return self.step_noise(seed, blocks), of_series
 
-    def generate(self, noise, series_noise, label):
+    def step_noise(self, seed, blocks, first=None):
+        """The noise of blocks from the number `first`, int64 [B]: [B, blocks, 1 + N]."""
+        return row_noise(seed, blocks, self.head.noise_size, _OF_STEPS, first)
+
+    def generate(self, noise, series_noise, label, temperature=1.0):
         """Series [B, S * n, C], standardised, from `noise` and labels int32 [B]."""
-        return self.rollout(noise, self.condition(label, self.drawn_code(series_noise)))
+        return self.rollout(noise, self.condition(label, self.drawn_code(series_noise)), temperature)
 
-    def rollout(self, noise, condition):
+    def rollout(self, noise, condition, temperature=1.0, prefix=None):
         """Series from noise: each step is sampled from the mixture that the steps before it give.
 
         Args:
           noise: [B, S, 1 + N]; S at least 1.
           condition: [B, Q].
+          temperature: as `begin`.
+          prefix: what the series begin with: blocks [B, S, n, C] and, int32 [B], how many of them; or None.
 
         Returns:
           [B, S * n, C], standardised.
@@ -264,11 +326,14 @@ class Generator(SizedModel):
         rows, steps = tf.shape(noise)[1], tf.shape(noise)[0]
         array = tf.TensorArray(tf.float32, size=steps, element_shape=[noise.shape[1], self.block, self.channels])
 
+        def given(t):
+            return None if prefix is None else (prefix[0][:, t], (t < prefix[1])[:, None])
+
         def body(t, state, series):
-            block, state = self.step(noise[t], state)
+            block, state = self.step(noise[t], state, temperature, given(t))
             return t + 1, state, series.write(t, block)
 
-        block, state = self.begin(noise[0], condition)
+        block, state = self.begin(noise[0], condition, temperature, given(0))
         start = (1, state, array.write(0, block))
         _, _, series = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
         series = tf.transpose(series.stack(), [1, 0, 2, 3])  # [B, S, n, C]

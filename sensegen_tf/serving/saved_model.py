@@ -51,11 +51,11 @@ def _numbers(model_dir):
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def write_version(generator, dataset, card, model_dir):
+def write_version(generator, discriminator, dataset, card, model_dir):
     """Writes the next integer version, which appears whole: a server may be polling the folder.
 
     Args:
-      generator: a trained `Generator`.
+      generator, discriminator: trained models.
       dataset: the `Dataset` that it was trained on.
       card: a `ModelCard`.
       model_dir: the model's folder; made if missing.
@@ -72,7 +72,7 @@ def write_version(generator, dataset, card, model_dir):
         dataclasses.replace(sensor, resolution=float(step) or None)
         for sensor, step in zip(dataset.sensors, dataset.grid, strict=True)
     ]
-    module = Signatures(generator.plain(), dataset.standardizer, sensors)
+    module = Signatures(generator.plain(), discriminator.plain(), dataset.standardizer, sensors)
     with whole_folder(path) as temporary, os_errors():
         tf.saved_model.save(module, temporary, signatures=module.signatures())
         write_json(os.path.join(temporary, _CARD), dataclasses.asdict(card))

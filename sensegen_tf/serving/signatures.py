@@ -1,66 +1,274 @@
-"""What an exported model can do: a `tf.Module` of tensor functions, physical units at its edges."""
+"""What an exported model can do: a `tf.Module` of tensor functions, physical units at its edges.
+
+All inputs and outputs have the rows of a request as their first dimension, so that a server may join and split
+requests. A row depends on its own inputs alone. Bad rows are refused by the graph itself, with the name of the input.
+"""
 
 import tensorflow as tf
+
+from sensegen_tf.serving import checks
+from sensegen_tf.serving.state import State
 
 # Vectorised kernels round the last few elements of an array differently from the rest. With the rows of a batch padded
 # to a multiple of the widest vector register in float32 there is no such rest, so a row has the same bits in any batch.
 _ROWS = 16
+# Samples that a request may ask for in a row, so that no single one takes all memory.
+MAX_LENGTH = 1_000_000
+
+
+def _spec(name, shape=(), dtype=tf.float32):
+    return tf.TensorSpec([None, *shape], dtype, name=name)
+
+
+_SEED, _LENGTH = _spec("seed", dtype=tf.int64), _spec("length", dtype=tf.int32)
+_TEMPERATURE = _spec("temperature")
+# The number of channels is left open here and checked by the graph: a server feeds whatever it was sent.
+_SERIES, _PREFIX = _spec("series", [None, None]), _spec("prefix", [None, None])
+_PREFIX_LENGTH, _STEPS = _spec("prefix_length", dtype=tf.int32), _spec("steps", dtype=tf.int32)
 
 
 class Signatures(tf.Module):
-    """The functions of an exported generator.
+    """The functions of an exported model.
 
     Args:
-      generator: a trained `Generator`.
-      standardizer: the `Standardizer` of its training data.
+      generator, discriminator: trained models, as `plain` gives them.
+      standardizer: the `Standardizer` of their training data.
       sensors: C `Sensor`: samples are put on the grid of their resolution and inside their range.
     """
 
-    def __init__(self, generator, standardizer, sensors):
+    def __init__(self, generator, discriminator, standardizer, sensors):
         super().__init__()
-        # Hidden from tf.Module, which sees only some of its layers: the weights are named once, here.
+        # Hidden from tf.Module, which sees only some of their layers: the weights are named once, here.
         object.__setattr__(self, "_generator", generator)
-        self.weights = [variable.value for variable in generator.weights]
+        object.__setattr__(self, "_discriminator", discriminator)
+        self.weights = [variable.value for model in (generator, discriminator) for variable in model.weights]
         self._standardizer, self._sensors = standardizer, sensors
-        labels = [tf.TensorSpec([None], tf.int32, name="label")] if generator.labels else []
-        signature = [tf.TensorSpec([None], tf.int64, name="seed"), tf.TensorSpec([None], tf.int32, name="length")]
-        self.sample = tf.function(self._sample, input_signature=[*signature, *labels])
+        label = [_spec("label", dtype=tf.int32)] if generator.labels else []
+        noise = _spec("noise", [None, generator.head.noise_size]), _spec("series_noise", [1 + generator.code_size])
+        self._state = State(generator)
+
+        def function(method, *specs):
+            return tf.function(method, input_signature=[*specs])
+
+        self.sample = function(self._sample, _SEED, _LENGTH, *label)
+        self._functions = {
+            tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: self.sample,
+            "sample_tempered": function(self._sample_tempered, _SEED, _LENGTH, _TEMPERATURE, *label),
+            "continue_series": function(self._continue_series, _PREFIX, _PREFIX_LENGTH, _SEED, _LENGTH, *label),
+            "initial_state": function(self._initial_state, _SEED, *label),
+            "stream": function(self._stream, _STEPS, *self._state.specs),
+            "score": function(self._score, _SERIES, _LENGTH, *label),
+            "discriminate": function(self._discriminate, _SERIES, _LENGTH, *label),
+            "decode": function(self._decode, *noise, *label),
+        }
+
+    def _begin(self, seed, label):
+        """Rows padded to a multiple of sixteen: seeds and labels, which are zeros where the model knows none."""
+        label = tf.zeros_like(seed, tf.int32) if label is None else label
+        return _padded(seed), _padded(label)
 
     def _sample(self, seed, length, label=None):
         """Samples series.
 
-        A row depends on its own seed alone: neither on the other rows nor on their lengths; a longer series begins with
-        the shorter one of the same seed.
+        A longer series begins with the shorter one of the same seed.
 
         Args:
           seed: int64 [B], any value.
-          length: int32 [B], at least 1.
+          length: int32 [B], in [1, MAX_LENGTH].
           label: int32 [B], in [0, L); of conditional models alone.
 
         Returns:
           `samples`, float32 [B, max(length), C] in physical units, zeros past a row's length; `length`, int32 [B].
         """
-        label = tf.zeros_like(length) if label is None else label
-        checks = [
-            tf.debugging.assert_equal(
-                [tf.size(seed), tf.size(label)],
-                [tf.size(length), tf.size(length)],
-                message="seed, length and label must have one value a row, equally many",
-            ),
-            tf.debugging.assert_positive(length, message="length must be at least 1 in every row"),
-            tf.debugging.assert_non_negative(label, message="label must be at least 0 in every row"),
-            tf.debugging.assert_less(
-                label, max(self._generator.labels, 1), message="label must be below the number of labels in every row"
-            ),
-        ]
-        with tf.control_dependencies(checks):
+        return self._sample_tempered(seed, length, tf.ones_like(length, tf.float32), label)
+
+    def _sample_tempered(self, seed, length, temperature, label=None):
+        """As `sample`, with logits divided and variances multiplied by a temperature, float32 [B], above 0."""
+        with tf.control_dependencies(
+            [
+                *checks.rows(seed=seed, length=length, temperature=temperature, label=label),
+                *checks.lengths("length", length, MAX_LENGTH),
+                *checks.temperatures(temperature),
+                *checks.labels(label, self._generator.labels),
+            ]
+        ):
+            rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
+            seed, label = self._begin(seed, label)
+        noise, series_noise = self._generator.noise(seed, steps)
+        temperature = _padded(temperature, 1.0)[:, None]
+        series = self._generator.generate(noise, series_noise, label, temperature)[:rows, :steps]  # [B, T, C]
+        return {"samples": self._physical(series, length), "length": tf.identity(length)}
+
+    def _physical(self, series, length):
+        """Standardised series as the sensors would have measured them; zeros past a row's length."""
+        inside = tf.sequence_mask(length, tf.shape(series)[1])[..., None]  # [B, T, 1]
+        return tf.where(inside, self._as_measured(self._standardizer.to_physical(series)), 0.0)
+
+    def _standard(self, series, length):
+        """Rows of physical series [B, T, C], standardised and padded; zeros past a row's length."""
+        inside = tf.sequence_mask(length, tf.shape(series)[1])[..., None]  # [B, T, 1]
+        series = tf.where(inside, self._standardizer.to_standard(series), 0.0)
+        return _padded(tf.ensure_shape(series, [None, None, self._generator.channels]))
+
+    def _continue_series(self, prefix, prefix_length, seed, length, label=None):
+        """Continues real series.
+
+        A prefix is taken in whole blocks of the model's n samples: up to n - 1 of its first samples are left out. With
+        codes of people, the code is drawn in proportion to how likely everybody's makes the prefix.
+
+        Args:
+          prefix: float32 [B, P, C] in physical units; what lies past a row's length is not looked at.
+          prefix_length: int32 [B], in [n, P].
+          seed, length, label: as `sample`; the length of the continuation alone.
+
+        Returns:
+          `samples`, float32 [B, max(length), C], what follows the prefix; `length`, int32 [B].
+        """
+        generator, block = self._generator, self._generator.block
+        with tf.control_dependencies(
+            [
+                *checks.rows(seed=seed, length=length, prefix=prefix, prefix_length=prefix_length, label=label),
+                *checks.lengths("length", length, MAX_LENGTH),
+                *checks.series("prefix", prefix, "prefix_length", prefix_length, generator.channels, block),
+                *checks.labels(label, generator.labels),
+            ]
+        ):
+            rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
+            seed, label = self._begin(seed, label)
+        whole = prefix_length // block  # [B]
+        first = prefix_length - whole * block
+        known = tf.reduce_max(tf.concat([whole, [1]], 0)) * block  # P', samples of the longest prefix
+        prefix = _from(prefix, first, known)
+        prefix, whole = self._standard(prefix, whole * block), _padded(whole, 1)
+        total = known // block + (steps + block - 1) // block
+        noise, series_noise = generator.noise(seed, total * block)
+        code = generator.drawn_code(series_noise, self._whose(prefix, whole, label))
+        blocks = tf.pad(generator.blocks(prefix), [[0, 0], [0, total - known // block], [0, 0], [0, 0]])
+        series = generator.rollout(noise, generator.condition(label, code), prefix=(blocks, whole))
+        series = _from(series, whole * block, steps)[:rows]
+        return {"samples": self._physical(series, length), "length": tf.identity(length)}
+
+    def _whose(self, prefix, whole, label):
+        """Log-likelihood of the whole blocks of prefixes under everybody's code [B, people]; None without codes."""
+        if not self._generator.code_size:
+            return None
+        *_, after = self._generator.score(prefix, label)  # [B, P', people]
+        return tf.gather(after, whole * self._generator.block - 1, batch_dims=1)
+
+    def _initial_state(self, seed, label=None):
+        """The state before the first block of an endless series, the same that `sample` gives for this seed and label.
+
+        Args:
+          seed, label: as `sample`.
+
+        Returns:
+          Name -> [B, ...], what `stream` takes and returns.
+        """
+        with tf.control_dependencies(
+            [*checks.rows(seed=seed, label=label), *checks.labels(label, self._generator.labels)]
+        ):
             rows = tf.shape(seed)[0]
-            steps = tf.reduce_max(tf.concat([length, [1]], 0))
-        seed, label = (tf.pad(each, [[0, -rows % _ROWS]]) for each in (seed, label))
-        series = self._generator.generate(*self._generator.noise(seed, steps), label)[:rows, :steps]  # [B, T, C]
-        inside = tf.sequence_mask(length, steps)[..., None]  # [B, T, 1]
-        samples = tf.where(inside, self._as_measured(self._standardizer.to_physical(series)), 0.0)
-        return {"samples": samples, "length": tf.identity(length)}
+            seed, label = self._begin(seed, label)
+        return {name: value[:rows] for name, value in self._state.initial(seed, label).items()}
+
+    def _stream(self, steps, *state):
+        """Goes on with an endless series; cut anywhere, it has the same bytes as if made at once.
+
+        Args:
+          steps: int32 [B], blocks of n samples to make, at least 1; at most MAX_LENGTH samples.
+          state: as `initial_state` or `stream` returned it.
+
+        Returns:
+          `samples`, float32 [B, max(steps) n, C], zeros past a row's length; `length`, int32 [B], steps times n; and
+          the new state.
+        """
+        named = dict(zip(self._state.names, state, strict=True))
+        block = self._generator.block
+        with tf.control_dependencies(
+            [
+                *checks.rows(steps=steps, **named),
+                *checks.lengths("steps", steps, MAX_LENGTH // block),
+                *checks.state(named),
+            ]
+        ):
+            rows, most = tf.shape(steps)[0], tf.reduce_max(tf.concat([steps, [1]], 0))
+            padded = {name: _padded(value) for name, value in named.items()}
+        series, new = self._state.go_on(padded, _padded(steps, 1), most)
+        new = {name: value[:rows] for name, value in new.items()}
+        length = steps * block
+        return {"samples": self._physical(series[:rows], length), "length": length, **new}
+
+    def _score(self, series, length, label=None):
+        """How likely series are, sample by sample, each given those before it.
+
+        Args:
+          series: float32 [B, T, C] in physical units; what lies past a row's length is not looked at.
+          length: int32 [B], in [1, T].
+          label: as `sample`.
+
+        Returns:
+          `log_likelihood`, float32 [B, T], log-density in nats of a sample in physical units given those before it;
+          `total`, float32 [B], their sum; `innovation`, float32 [B, T, C], the conditional distribution function at
+          every value, channel after channel: uniform in [0, 1] where the model is right, near 0 or 1 at anomalies.
+          Zeros past a row's length.
+        """
+        generator = self._generator
+        with tf.control_dependencies(
+            [
+                *checks.rows(series=series, length=length, label=label),
+                *checks.series("series", series, "length", length, generator.channels),
+                *checks.labels(label, generator.labels),
+            ]
+        ):
+            rows, steps = tf.shape(series)[0], tf.shape(series)[1]
+            _, label = self._begin(tf.zeros_like(length, tf.int64), label)
+        standard = tf.pad(self._standard(series, length), [[0, 0], [0, -steps % generator.block], [0, 0]])
+        log_density, innovation, _ = generator.score(standard, label)
+        inside = tf.sequence_mask(length, steps)  # [B, T]
+        unit = tf.reduce_sum(tf.math.log(self._standardizer.std))
+        log_likelihood = tf.where(inside, log_density[:rows, :steps] - unit, 0.0)
+        return {
+            "log_likelihood": log_likelihood,
+            "total": tf.reduce_sum(log_likelihood, 1),
+            "innovation": tf.where(inside[..., None], innovation[:rows, :steps], 0.0),
+        }
+
+    def _discriminate(self, series, length, label=None):
+        """What the discriminator says of series.
+
+        Args:
+          series, length, label: as `score`.
+
+        Returns:
+          `probability`, float32 [B], of being real, in [0, 1].
+        """
+        with tf.control_dependencies(
+            [
+                *checks.rows(series=series, length=length, label=label),
+                *checks.series("series", series, "length", length, self._generator.channels),
+                *checks.labels(label, self._generator.labels),
+            ]
+        ):
+            rows = tf.shape(series)[0]
+            _, label = self._begin(tf.zeros_like(length, tf.int64), label)
+        mask = tf.sequence_mask(_padded(length, 1), tf.shape(series)[1])
+        logits = self._discriminator(self._standard(series, length), label, mask=mask)
+        return {"probability": tf.sigmoid(logits)[:rows]}
+
+    def _decode(self, noise, series_noise, label=None):
+        """Series from noise, without any random operation, for runtimes that have none.
+
+        Args:
+          noise: float32 [B, S, 1 + n C]: for every block a uniform in [0, 1), then standard normals.
+          series_noise: float32 [B, 1 + E]: a uniform in [0, 1), then standard normals.
+          label: as `sample`.
+
+        Returns:
+          `samples`, float32 [B, S n, C] in physical units.
+        """
+        label = tf.zeros_like(noise[:, 0, 0], tf.int32) if label is None else label
+        series = self._generator.generate(noise, series_noise, label)
+        return {"samples": self._as_measured(self._standardizer.to_physical(series))}
 
     def _as_measured(self, samples):
         """Physical values [..., C] as the sensors would write them."""
@@ -77,4 +285,17 @@ class Signatures(tf.Module):
 
     def signatures(self):
         """Signature name -> function, as `tf.saved_model.save` takes them."""
-        return {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: self.sample}
+        return {name: function.get_concrete_function() for name, function in self._functions.items()}
+
+
+def _padded(values, constant=0):
+    """Rows up to a multiple of sixteen."""
+    missing = -tf.shape(values)[0] % _ROWS
+    padded = tf.pad(values, [[0, missing], *[[0, 0]] * (values.shape.rank - 1)], constant_values=constant)
+    return tf.ensure_shape(padded, values.shape)
+
+
+def _from(series, first, count):
+    """`count` samples of series [B, T, C] from `first`, int32 [B]; past the end the last one is repeated."""
+    rows = tf.minimum(first[:, None] + tf.range(count), tf.shape(series)[1] - 1)
+    return tf.gather(series, rows, batch_dims=1)

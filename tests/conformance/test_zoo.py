@@ -105,9 +105,9 @@ def test_checkpoints_restore_every_variable(row, tmp_path):
 
 
 def test_the_export_samples_what_the_model_samples(row, tmp_path):
-    generator, _ = build(row, 2)
+    generator, discriminator = build(row, 2)
     standardizer = Standardizer(*(np.array(x, "f") for x in ([1.0, -2.0], [3.0, 0.5], [0.2, 0.4])))
-    module = Signatures(generator, standardizer, [Sensor(0.25, None, 2.0), Sensor()])
+    module = Signatures(generator, discriminator, standardizer, [Sensor(0.25, None, 2.0), Sensor()])
     tf.saved_model.save(module, tmp_path, signatures=module.signatures())
     inputs = {"seed": tf.constant([5, 6], tf.int64), "length": tf.constant([9, 4])}
     if generator.labels:

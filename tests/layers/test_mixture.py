@@ -141,6 +141,41 @@ def test_samples_agree_with_log_prob(head, raw):
     assert (np.abs(counted / count - expected) < 4 * np.sqrt(expected / count) + 1e-4).all()
 
 
+def test_what_is_scored_one_by_one_adds_up_to_the_block(head, raw):
+    values = tf.random.stateless_normal([6, head.block, C], [4, 4])
+    mixture, where = head.unpack(raw), anchor(head)
+    density, transform = head.sequential(mixture, where, values)
+    expected = head.distribution(mixture, where).log_prob(values)
+    np.testing.assert_allclose(tf.reduce_sum(density, -1), expected, rtol=1e-4, atol=1e-4)
+    assert transform.shape == values.shape and (transform.numpy() >= 0).all() and (transform.numpy() <= 1).all()
+
+
+def test_the_transform_of_own_samples_is_uniform_and_independent(head, raw):
+    rng, count = np.random.default_rng(3), 20_000
+    noise = np.concatenate([rng.uniform(size=[count, 1]), rng.normal(size=[count, head.noise_size - 1])], -1)
+    samples = drawn(head, raw, noise.astype("f"))
+    given = Anchor(*(tf.repeat(each[:1], count, 0) for each in anchor(head)))
+    # The anchor is the first row's for all, so the samples of a block are not regressed on each other here either.
+    _, transform = head.sequential(head.unpack(tf.repeat(raw[:1], count, 0)), given, samples)
+    flat = tf.reshape(transform, [count, -1]).numpy()
+    for column in flat.T:
+        assert scipy.stats.kstest(column, "uniform").pvalue > 1e-4
+    assert np.abs(np.corrcoef(flat.T) - np.eye(flat.shape[1])).max() < 5 / np.sqrt(count)
+
+
+def test_temperature_flattens_the_choice():
+    head = MixtureHead(C, K, 1e-3)
+    raw = tf.concat([tf.math.log([[0.1, 0.2, 0.3, 0.4]]), tf.range(2.0 * K * C)[None]], 1)
+    uniform = np.linspace(0, 1, 1000, endpoint=False, dtype="f")[:, None]
+
+    def shares(temperature):
+        first = head.choose(tf.repeat(raw, 1000, 0), uniform, tf.fill([1000, 1], temperature)).loc[:, 0, 0]
+        return np.bincount(first.numpy().astype(int) // C, minlength=K) / 1000
+
+    np.testing.assert_allclose(shares(1.0), [0.1, 0.2, 0.3, 0.4], atol=0.002)
+    np.testing.assert_allclose(shares(0.5), np.array([1, 4, 9, 16]) / 30, atol=0.002)
+
+
 def test_samples_of_a_block_share_their_component_and_nothing_else():
     head = MixtureHead(C, K, 1e-3, N, True, R, seed=5)
     raw = tf.random.stateless_normal([1, head.size], [1, 2])
@@ -188,6 +223,10 @@ def test_row_noise_depends_on_the_row_alone_and_grows_by_appending():
     np.testing.assert_array_equal(row_noise(seeds[1:2], 50, 4)[0], noise[1])
     for steps in (1, 2, 7, 33):
         np.testing.assert_array_equal(row_noise(seeds, steps, 4), noise[:, :steps])
+    first = np.array([1, 30, 17])
+    later = row_noise(seeds, 20, 4, first=tf.constant(first))
+    for row, start in enumerate(first):
+        np.testing.assert_array_equal(later[row], noise[row, start : start + 20])
     assert (noise[0] != noise[1]).all()
     assert (row_noise(seeds, 50, 4, stream=1) != noise).numpy().all()
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow as tf
 
 from sensegen_tf.layers.mixture import Anchor
@@ -110,6 +111,48 @@ def test_locations_of_a_residual_generator_follow_the_previous_value():
         np.testing.assert_allclose(difference[:, :, 0], np.repeat(previous[:, step, None], 4, 1), atol=1e-5)
 
 
+def test_scores_of_samples_add_up_to_those_of_blocks(generator):
+    """With codes of people: to the mean of the likelihoods under everybody's."""
+    series, label = tf.random.stateless_normal([3, 4 * generator.block, CHANNELS], [5, 5]), tf.constant([0, 1, 1])
+    density, transform, after = generator.score(series, label)
+    assert density.shape == series.shape[:2] and transform.shape == series.shape
+    under = []
+    for person in range(PEOPLE if generator.code_size else 1):
+        code = generator.person_code(tf.fill([3], person), tf.zeros([3, generator.code_size]))
+        prediction = generator(series, generator.condition(label, code))
+        under.append(tf.reduce_sum(generator.log_prob(prediction, series), 1))
+    np.testing.assert_allclose(after[:, -1], tf.stack(under, 1), rtol=1e-4, atol=1e-3)
+    expected = tf.reduce_logsumexp(tf.stack(under), 0) - np.log(len(under))
+    np.testing.assert_allclose(tf.reduce_sum(density, 1), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_the_transform_of_own_series_is_uniform():
+    generator = build(**KINDS["block, clock"] | {"code": 2})
+    series_noise = tf.random.stateless_uniform([2000, 3], [1, 1])
+    noise, _ = generator.noise(tf.range(2000, dtype=tf.int64), 12)
+    label = tf.range(2000) % LABELS
+    _, transform, _ = generator.score(generator.generate(noise, series_noise, label), label)
+    assert scipy.stats.kstest(transform.numpy()[:, 6].ravel(), "uniform").pvalue > 1e-4
+
+
+def test_a_rollout_goes_on_from_a_prefix(generator):
+    noise, _ = generator.noise(tf.range(4, dtype=tf.int64), 6 * generator.block)
+    other, _ = generator.noise(tf.range(9, 13, dtype=tf.int64), 6 * generator.block)
+    given = condition(generator, 4)
+    whole = generator.rollout(noise, given)
+    blocks, count = generator.blocks(whole), tf.constant([3, 3, 0, 6])
+    mixed = tf.where((tf.range(6) < count[:, None])[..., None], other, noise)  # What forced blocks would have been.
+    np.testing.assert_array_equal(generator.rollout(mixed, given, prefix=(blocks, count)), whole)
+
+
+def test_temperature_one_changes_nothing_and_a_low_one_calms(generator):
+    noise, _ = generator.noise(tf.range(40, dtype=tf.int64), 8)
+    given = condition(generator, 40)
+    as_it_is = generator.rollout(noise, given).numpy()
+    np.testing.assert_array_equal(generator.rollout(noise, given, tf.ones([40, 1])), as_it_is)
+    assert np.diff(generator.rollout(noise, given, 0.1), axis=1).std() < np.diff(as_it_is, axis=1).std()
+
+
 def test_codes_are_drawn_near_people_and_evenly():
     generator = build(code=3)
     noise = tf.random.stateless_normal([4000, 4], [0, 0]).numpy()
@@ -120,6 +163,10 @@ def test_codes_are_drawn_near_people_and_evenly():
     np.testing.assert_allclose(drawn.mean(1), expected, atol=5 * 0.3 / np.sqrt(1000))
     np.testing.assert_allclose(drawn.std(1), 0.3, rtol=0.1)
     np.testing.assert_array_equal(generator.drawn_code(np.array([[0.99999994, 0, 0, 0]], "f"))[0], expected[-1])
+    shares = np.log([[0.1, 0.2, 0.6, 0.1]]).astype("f")
+    for uniform, person in ((0.05, 0), (0.2, 1), (0.35, 2), (0.89, 2), (0.95, 3), (0.99999994, 3)):
+        code = generator.drawn_code(np.array([[uniform, 0, 0, 0]], "f"), shares)
+        np.testing.assert_array_equal(code[0], expected[person])
 
 
 def test_from_config_builds_the_same_model(generator):
