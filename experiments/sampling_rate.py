@@ -24,7 +24,7 @@ def measure(path):
     version = saved_model.find_version(path)
     card = saved_model.read_card(version)
     begun = time.monotonic()
-    chunks = local.generate(version, 2**31, card.window_length, 0, 2048, card.label_shares, xla=True)
+    chunks = local.generate(local.load(version), 2**31, card.window_length, 0, 2048, card.label_shares, xla=True)
     next(chunks)
     started, made = time.monotonic(), 0
     while time.monotonic() < started + FLAGS.seconds:

@@ -108,7 +108,7 @@ def measure(case, version):
     from sensegen_tf.generation import local
 
     real, heldout = windows(case)
-    chunks = local.generate(version, len(real), real.shape[1], FLAGS.seed, len(real), xla=True)
+    chunks = local.generate(local.load(version), len(real), real.shape[1], FLAGS.seed, len(real), xla=True)
     synthetic = np.concatenate([samples for _, _, samples in chunks])
     found = {"discriminative": [], "predictive": [], "predictive_real": [], "critic": [], "critic_floor": []}
     classifier = WindowClassifier(*real.shape[1:], 2, 40)

@@ -68,8 +68,6 @@ flags.DEFINE_bool("quick_report", False, "the same with fewer repeats, in about 
 flags.DEFINE_float("checkpoint_seconds", 60, "longest time between two checkpoints", lower_bound=0)
 flags.mark_flags_as_required(["source", "run_dir"])
 
-# What names the user's own folders, and stays with him.
-_PATHS = ("data_dir", "run_dir", "model_dir", "initial_run")
 # Windows of whose first values the first step's mixture is made.
 _START_WINDOWS = 8192
 # Series that are sampled for the picture and its figures.
@@ -135,28 +133,6 @@ def _check_length(dataset):
 def _labels(dataset):
     """The labels that the model is conditional on."""
     return dataset.training.label_names if ZOO[FLAGS.model].generator.conditional else ()
-
-
-def _export(run, players, dataset):
-    from sensegen_tf.serving import saved_model
-
-    counts = dataset.training.describe()["labels"]
-    card = saved_model.ModelCard(
-        name=FLAGS.model,
-        rate=dataset.rate,
-        channels=dataset.channels,
-        units=dataset.units,
-        labels=_labels(dataset),
-        label_shares=tuple(counts[label] / dataset.training.count for label in _labels(dataset)),
-        window_length=dataset.length,
-        source=FLAGS.source,
-        data=run.read("data"),
-        flags={name: value for name, value in run.read("flags").items() if name not in _PATHS},
-        versions=run.read("versions"),
-        metrics=run.metrics()[-1],
-    )
-    model_dir = FLAGS.model_dir or run.file("model")
-    return saved_model.write_version(players.generator, players.discriminator, dataset, card, model_dir)
 
 
 def _samples(version, dataset, count):
@@ -251,6 +227,7 @@ def _report_asked():
 
 def _train(run, trainer, checkpoints, dataset):
     """Trains to the end of the schedule, exports and looks; the results, or None where it was stopped before."""
+    from sensegen_tf.serving import exporting
     from sensegen_tf.training import progress, run_directory
 
     picture = _picture()
@@ -277,7 +254,7 @@ def _train(run, trainer, checkpoints, dataset):
     if not done:
         return None
     seconds = round(time.monotonic() - started, 1)
-    version = _export(run, trainer.players, dataset)
+    version = exporting.export_run(run.path, FLAGS.model_dir or run.file("model"))
     results = {
         "model": version,
         "training_seconds": seconds,
@@ -316,6 +293,7 @@ def main():
         return _print_results(run, results)
 
     generator, discriminator = _build_models(dataset)
+    run.agree("models", {"generator": generator.get_config(), "discriminator": discriminator.get_config()})
     trainer = loop.Trainer(generator, discriminator, plan, learning)
     checkpoints = Checkpoints(run.file("checkpoints"), **trainer.state())
     if not checkpoints.restore() and FLAGS.initial_run:

@@ -57,48 +57,48 @@ def row_labels(shares, first, count):
     return np.searchsorted(np.cumsum(shares)[:-1], spread, side="right").astype(np.int32)
 
 
-def _compiled(sample, length, conditional):
-    """The signature `sample` for series of one length, compiled with XLA and run in parts side by side."""
+def load(version):
+    """The SavedModel of a version; it must live as long as its `signatures` are used.
 
-    @tf.function(jit_compile=True)
-    def one(seed, label):
-        labels = {"label": label} if conditional else {}
-        return sample(seed=seed, length=tf.fill([seed.shape[0]], length), **labels)["samples"]
+    Raises:
+      InputError: it cannot be loaded.
+    """
+    try:
+        model = tf.saved_model.load(version)
+        if "sample_tempered" not in model.signatures:
+            raise KeyError("it has no signature sample_tempered: export it again")
+    except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError) as error:
+        raise InputError(f"cannot load the SavedModel at {version}: {error}") from error
+    return model
 
-    return tf.function(lambda seed, label: in_parts(one, seed, label))
 
-
-def generate(version, count, length, seed, chunk_size, shares=(), xla=False):
+def generate(model, count, length, seed, chunk_size, shares=(), temperature=1.0, xla=False):
     """Generates series in chunks.
 
     Args:
-      version: folder of a SavedModel version.
+      model: as `load` gives it.
       count: N.
       length: T.
       seed: of the file, in [0, 2^31).
       chunk_size: about how many series are held in memory at once: rounded up to whole batches.
       shares: of the labels, see `row_labels`; none for an unconditional model.
+      temperature: above 0; below 1 the likely becomes likelier.
       xla: whether the model is compiled for this length first, which is faster and draws other series for a seed.
 
     Yields:
       (seeds int64 [n], labels int32 [n], samples float32 [n, T, C]).
-
-    Raises:
-      InputError: the SavedModel cannot be loaded.
     """
-    try:
-        model = tf.saved_model.load(version)
-        signature = model.signatures["serving_default"]
-    except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
-        raise InputError(f"cannot load the SavedModel at {version}: {error}") from error
+    signature = model.signatures["sample_tempered"]
+
+    def sample(seed, label):
+        rows = seed.shape[0]
+        inputs = {"length": tf.fill([rows], length), "temperature": tf.fill([rows], float(temperature))}
+        return signature(seed=seed, **inputs, **({"label": label} if len(shares) else {}))["samples"]
+
+    if xla:
+        compiled = tf.function(sample, jit_compile=True)
+        sample = tf.function(lambda seed, label: in_parts(compiled, seed, label))
     chunk = math.ceil(chunk_size / BATCH_SIZE) * BATCH_SIZE
-    lengths, conditional = tf.fill([BATCH_SIZE], length), bool(len(shares))
-
-    def served(seed, label):
-        labels = {"label": label} if conditional else {}
-        return signature(seed=seed, length=lengths, **labels)["samples"]
-
-    sample = _compiled(signature, length, conditional) if xla else served
     for first in range(0, count, chunk):
         stop = min(first + chunk, count)
         batches = [

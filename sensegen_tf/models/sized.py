@@ -1,6 +1,7 @@
 """What the models share: their lower layers, and sizes from a configuration and back from what Keras saved of it."""
 
 import dataclasses
+import math
 
 import keras
 
@@ -50,8 +51,12 @@ class SizedModel(keras.Model):
         return model
 
     def get_config(self):
+        """What `from_config` takes, as JSON can hold it."""
+        sizes = dataclasses.asdict(self.config)
+        if "levels" in sizes:
+            sizes["levels"] = [str(level) if math.isinf(level) else level for level in sizes["levels"]]
         return {
-            "config": dataclasses.asdict(self.config),
+            "config": sizes,
             "channels": self.channels,
             "seed": self.seed,
             "name": self.name,

@@ -46,6 +46,10 @@ class GeneratorConfig:
     code_noise: float = 0.3
     dropout: float = 0.0
 
+    def __post_init__(self):
+        # JSON has no infinity; "inf" comes back from a run's folder.
+        object.__setattr__(self, "levels", tuple(float(level) for level in self.levels))
+
 
 @dataclasses.dataclass(frozen=True)
 class DiscriminatorConfig:

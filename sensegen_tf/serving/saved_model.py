@@ -3,13 +3,14 @@
 import dataclasses
 import os
 
+import numpy as np
 import tensorflow as tf
 
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import os_errors, read_json, whole_folder, write_json
-from sensegen_tf.serving.signatures import Signatures
+from sensegen_tf.serving import card_text, graph, warmup
 
-_CARD = "model_card.json"
+_CARD, _CARD_TEXT = "model_card.json", "model_card.md"
 _PRETRAINED = os.path.join(os.path.dirname(os.path.dirname(__file__)), "pretrained")
 
 
@@ -24,11 +25,16 @@ class ModelCard:
       labels: L names, whose numbers are the input `label`; none for an unconditional model.
       label_shares: L numbers, how common they were in the training windows; they sum to 1.
       window_length: samples in a training window.
+      block: n, samples that the model makes at once.
+      max_length: samples that a request may ask for in a row.
       source: where the recordings came from.
       data: the statistics of the training data, see `data.windows.Dataset.describe`.
       flags: the resolved training flags, but for paths.
       versions: package versions.
       metrics: of the last outer iteration.
+      report: measures of its samples with their intervals and floors, see `evaluation.report`; empty where nobody asked
+        for a report.
+      signatures: name -> inputs and outputs, see `signatures.describe`.
     """
 
     name: str
@@ -38,11 +44,15 @@ class ModelCard:
     labels: tuple[str, ...]
     label_shares: tuple[float, ...]
     window_length: int
+    block: int
+    max_length: int
     source: str
     data: dict
     flags: dict
     versions: dict
     metrics: dict
+    report: dict
+    signatures: dict
 
 
 def _numbers(model_dir):
@@ -51,32 +61,44 @@ def _numbers(model_dir):
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def write_version(generator, discriminator, dataset, card, model_dir):
+def write_version(module, card, model_dir):
     """Writes the next integer version, which appears whole: a server may be polling the folder.
 
+    Before that it is loaded again, and must answer every signature as the model does that it was made from.
+
     Args:
-      generator, discriminator: trained models.
-      dataset: the `Dataset` that it was trained on.
-      card: a `ModelCard`.
-      model_dir: the model's folder; made if missing.
+      module: a `Signatures`.
+      card: its `ModelCard`.
+      model_dir: the model's folder, under whose name it is served; made if missing.
 
     Returns:
       The path of the new version.
 
     Raises:
-      InputError: the folder cannot be written.
+      InputError: the folder cannot be written, or the version is not what it should be.
     """
     path = os.path.join(model_dir, str(max(_numbers(model_dir), default=0) + 1))
-    # Resampled values left the sensor's grid, but not its range.
-    sensors = [
-        dataclasses.replace(sensor, resolution=float(step) or None)
-        for sensor, step in zip(dataset.sensors, dataset.grid, strict=True)
-    ]
-    module = Signatures(generator.plain(), discriminator.plain(), dataset.standardizer, sensors)
     with whole_folder(path) as temporary, os_errors():
-        tf.saved_model.save(module, temporary, signatures=module.signatures())
+        functions = module.signatures()
+        tf.saved_model.save(module, temporary, signatures=functions)
         write_json(os.path.join(temporary, _CARD), dataclasses.asdict(card))
+        with open(os.path.join(temporary, _CARD_TEXT), "w", encoding="utf-8") as file:
+            file.write(card_text.render(card))
+        graph.check(temporary)
+        loaded = tf.saved_model.load(temporary)
+        requests = warmup.examples(loaded.signatures, card.window_length, bool(card.labels))
+        _compare(functions, loaded.signatures, requests)
+        warmup.write(temporary, os.path.basename(os.path.abspath(model_dir)), requests)
     return path
+
+
+def _compare(functions, loaded, requests):
+    """Refuses a loaded version that answers other than the functions that it was made of."""
+    for name, inputs in requests.items():
+        expected, found = functions[name](**inputs), loaded[name](**inputs)
+        for output, value in expected.items():
+            if not np.array_equal(value, found[output]):
+                raise InputError(f"the written model gives another {output} than the trained one (signature {name})")
 
 
 def pretrained():

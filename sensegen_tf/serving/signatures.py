@@ -62,6 +62,19 @@ class Signatures(tf.Module):
             "decode": function(self._decode, *noise, *label),
         }
 
+    def describe(self):
+        """Signature name -> its inputs and outputs: name -> [type, shape], as JSON can hold it."""
+
+        def named(specs):
+            return {name: [spec.dtype.name, list(spec.shape)] for name, spec in sorted(specs.items())}
+
+        found = {}
+        for name, function in self.signatures().items():
+            inputs = tf.nest.flatten(function.structured_input_signature)
+            specs = {spec.name: spec for spec in inputs if spec is not None}
+            found[name] = {"inputs": named(specs), "outputs": named(function.structured_outputs)}
+        return found
+
     def _begin(self, seed, label):
         """Rows padded to a multiple of sixteen: seeds and labels, which are zeros where the model knows none."""
         label = tf.zeros_like(seed, tf.int32) if label is None else label

@@ -1,9 +1,9 @@
 """A run's folder: who owns it, what it was made with, and its metrics.
 
-flags.json  versions.json  data.json    what the run was started with
-checkpoints/  logs/                     to go on; TensorBoard
-metrics.jsonl                           a line an outer iteration
-finished.json                           where the model and the picture are
+flags.json  versions.json  data.json  models.json    what the run was started with
+checkpoints/  logs/                                   to go on; TensorBoard
+metrics.jsonl                                         a line an outer iteration
+finished.json                                         where the model and the picture are
 """
 
 import fcntl
@@ -36,6 +36,15 @@ def machine():
     except OSError:
         name = None
     return f"{os.cpu_count()} cores, {name[1] if name else platform.processor() or 'unknown processor'}"
+
+
+def read_metrics(run):
+    """The rows of the outer iterations of a run's folder so far, a list of dictionaries."""
+    path = os.path.join(run, "metrics.jsonl")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 class RunDirectory:
@@ -99,11 +108,7 @@ class RunDirectory:
 
     def metrics(self):
         """The rows of the outer iterations so far, a list of dictionaries."""
-        path = self.file("metrics.jsonl")
-        if not os.path.exists(path):
-            return []
-        with open(path, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+        return read_metrics(self.path)
 
     def add_metrics(self, row):
         """Adds the row of an outer iteration, in the place of what an interrupted run wrote from there on."""

@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sensegen_tf.data.recording import Sensor
-from sensegen_tf.data.windows import Standardizer
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.zoo import ZOO
-from sensegen_tf.serving.signatures import Signatures
 from sensegen_tf.training import losses
 from sensegen_tf.training.checkpoints import Checkpoints
 
@@ -102,20 +99,3 @@ def test_checkpoints_restore_every_variable(row, tmp_path):
     for model, restored in ((generator, other), (discriminator, other_discriminator)):
         for weight, expected in zip(restored.get_weights(), model.get_weights(), strict=True):
             np.testing.assert_array_equal(weight, expected)
-
-
-def test_the_export_samples_what_the_model_samples(row, tmp_path):
-    generator, discriminator = build(row, 2)
-    standardizer = Standardizer(*(np.array(x, "f") for x in ([1.0, -2.0], [3.0, 0.5], [0.2, 0.4])))
-    module = Signatures(generator, discriminator, standardizer, [Sensor(0.25, None, 2.0), Sensor()])
-    tf.saved_model.save(module, tmp_path, signatures=module.signatures())
-    inputs = {"seed": tf.constant([5, 6], tf.int64), "length": tf.constant([9, 4])}
-    if generator.labels:
-        inputs["label"] = tf.constant([1, 0])
-    expected = module.sample(**inputs)["samples"].numpy()
-    loaded = tf.saved_model.load(tmp_path).signatures["serving_default"](**inputs)
-    np.testing.assert_array_equal(loaded["samples"], expected)
-    assert expected.shape == (2, 9, 2) and (expected[1, 4:] == 0).all()
-    assert (
-        (expected[..., 0] % 0.25 == 0).all() and expected[..., 0].max() <= 2 and (expected[0, :, 1] % 0.25 != 0).all()
-    )

@@ -1,6 +1,7 @@
 """Conditional models, from the command line to Python."""
 
 import csv
+import itertools
 
 import numpy as np
 import pytest
@@ -41,11 +42,96 @@ def test_labels_are_as_common_as_in_training_or_as_asked(model):
         ({"length": 2.5}, "length must be a whole number .* got 2.5"),
         ({"seed": -1}, "seed must be"),
         ({"label": "dancing"}, "no label 'dancing'; it has abduction, "),
+        ({"temperature": 0}, "temperature must be a number above 0, got 0"),
+        ({"temperature": float("nan")}, "temperature must be"),
     ],
 )
 def test_a_wrong_argument_is_named(model, arguments, message):
     with pytest.raises(InputError, match=message):
         model.sample(**{"count": 2, **arguments})
+
+
+def test_a_stream_is_what_sample_gives_piece_by_piece(model):
+    whole, labels = model.sample(5, 60, seed=4)
+    for chunk in (1, 7):
+        pieces = list(itertools.islice(model.stream(5, seed=4, chunk=chunk), -(-60 // chunk)))
+        assert all(piece.shape == (5, chunk, 3) for piece in pieces)
+        np.testing.assert_array_equal(np.concatenate(pieces, 1)[:, :60], whole)
+    one = next(model.stream(1, seed=4, label=str(labels[0]), chunk=60))
+    np.testing.assert_array_equal(one[0], whole[0])
+
+
+def test_scores_tell_real_windows_from_noise_and_say_where(model):
+    series = model.sample(40, seed=5, label="pendulum")
+    found = model.score(series, "pendulum")
+    assert found.log_likelihood.shape == (40, 24) and found.innovation.shape == (40, 24, 3)
+    np.testing.assert_allclose(found.log_likelihood.sum(1), found.total, rtol=1e-4)
+    broken = series.copy()
+    broken[:, 12] += 3.0
+    worse = model.score(broken, ["pendulum"] * 40)
+    assert (worse.log_likelihood[:, 12] < found.log_likelihood[:, 12]).mean() > 0.9
+    np.testing.assert_array_equal(worse.log_likelihood[:, :12], found.log_likelihood[:, :12])
+    shorter = model.score(series, "pendulum", length=np.full(40, 12))
+    np.testing.assert_array_equal(shorter.log_likelihood[:, :12], found.log_likelihood[:, :12])
+    assert (shorter.log_likelihood[:, 12:] == 0).all() and (shorter.innovation[:, 12:] == 0).all()
+
+
+def test_a_continuation_depends_on_what_came_before(model):
+    prefix = np.repeat(model.sample(1, 30, seed=6, label="pendulum"), 50, 0)
+    found = model.continue_series(prefix, 20, seed=1, label="pendulum")
+    assert found.shape == (50, 20, 3) and np.isfinite(found).all()
+    np.testing.assert_array_equal(model.continue_series(prefix, 20, 1, "pendulum"), found)
+    assert (model.continue_series(prefix, 20, 2, "pendulum") != found).any()
+    filled = np.concatenate([prefix, np.full([50, 5, 3], np.nan)], 1)
+    again = model.continue_series(filled, 20, 1, "pendulum", prefix_length=np.full(50, 30))
+    np.testing.assert_array_equal(again, found)
+    far = model.continue_series(prefix + 0.5, 20, 1, "pendulum")
+    assert np.abs((far - found)[:, 0].mean(0) - 0.5).max() < 0.2
+
+
+def test_the_discriminator_gives_probabilities(model):
+    found = model.discriminate(model.sample(300, seed=5, label="pendulum"), "pendulum")
+    assert found.shape == (300,) and (found > 0).all() and (found < 1).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        (
+            "score",
+            {"series": np.zeros([2, 5])},
+            r"series must be numbers \[N, T, 3\], channels ax, ay, az; got float64",
+        ),
+        ("score", {"series": np.zeros([2, 5, 4])}, "series must be numbers"),
+        ("score", {"series": [[["a", "b", "c"]]]}, "series must be numbers"),
+        ("score", {"series": np.zeros([2, 5, 3])}, "label must be given; the model has abduction"),
+        (
+            "score",
+            {"series": np.zeros([2, 5, 3]), "label": ["pendulum"]},
+            "label must be one name, or 2 of them, got 1",
+        ),
+        ("score", {"series": np.zeros([2, 5, 3]), "label": "dancing"}, "label: the model has no dancing"),
+        ("score", {"series": np.full([2, 5, 3], np.nan), "label": "pendulum"}, "at row 0, sample 0, channel ax"),
+        (
+            "discriminate",
+            {"series": np.zeros([2, 5, 3]), "label": "pendulum", "length": [5, 6]},
+            r"length must lie in \[1",
+        ),
+        ("discriminate", {"series": np.zeros([2, 5, 3]), "label": "pendulum", "length": 5}, "length must be 2 whole"),
+        (
+            "continue_series",
+            {"prefix": np.zeros([2, 0, 3]), "label": "pendulum"},
+            r"prefix_length must lie in \[1, 0\]",
+        ),
+        ("continue_series", {"prefix": np.zeros([2, 5, 3]), "length": 10**7, "label": "pendulum"}, "length must be"),
+        ("stream", {"count": 0}, "count must be"),
+        ("stream", {"chunk": -1}, "chunk must be"),
+        ("stream", {"label": "dancing"}, "no label 'dancing'"),
+    ],
+)
+def test_a_wrong_argument_of_any_method_is_named(model, method, arguments, message):
+    with pytest.raises(InputError, match=message):
+        getattr(model, method)(**arguments)
 
 
 def test_a_name_that_is_no_model_lists_those_that_are():

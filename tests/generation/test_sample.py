@@ -13,15 +13,20 @@ from tests.conftest import run
 def make(version, path, count, length, seed=0, chunk_size=4096):
     card = saved_model.read_card(version)
     with writers.open_writer(path, card, count, length) as write:
-        for chunk in local.generate(version, count, length, seed, chunk_size):
+        for chunk in local.generate(local.load(version), count, length, seed, chunk_size):
             write(*chunk)
     return path
 
 
+def generated(version, count, chunk_size=4096, xla=False):
+    """Series of 10 samples."""
+    chunks = local.generate(local.load(version), count, 10, 7, chunk_size, xla=xla)
+    return np.concatenate([chunk for _, _, chunk in chunks])
+
+
 @pytest.fixture(scope="module")
 def samples(version):
-    """300 series of 10 samples."""
-    return np.concatenate([chunk for _, _, chunk in local.generate(version, 300, 10, 7, 4096)])
+    return generated(version, 300)
 
 
 def test_the_command_writes_what_the_engine_generates(version, samples, tmp_path):
@@ -62,16 +67,13 @@ def test_tfrecord_reads_back_exactly(version, samples, tmp_path):
 
 
 def test_a_longer_file_begins_with_the_shorter_one(version, samples):
-    ((_, _, fewer),) = local.generate(version, 20, 10, 7, 4096)
-    np.testing.assert_array_equal(fewer, samples[:20])
+    np.testing.assert_array_equal(generated(version, 20), samples[:20])
 
 
 def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(version, samples, tmp_path):
-    whole = np.concatenate([chunk for _, _, chunk in local.generate(version, 300, 10, 7, 4096, xla=True)])
-    in_chunks = np.concatenate([chunk for _, _, chunk in local.generate(version, 300, 10, 7, 1, xla=True)])
-    np.testing.assert_array_equal(in_chunks, whole)
-    ((_, _, fewer),) = local.generate(version, 20, 10, 7, 4096, xla=True)
-    np.testing.assert_array_equal(fewer, whole[:20])
+    whole = generated(version, 300, xla=True)
+    np.testing.assert_array_equal(generated(version, 300, 1, xla=True), whole)
+    np.testing.assert_array_equal(generated(version, 20, xla=True), whole[:20])
     # XLA lays a stream of noise out differently: other series, of the same distribution.
     spread = np.sqrt((whole[:, 0].var(0) + samples[:, 0].var(0)) / 300)
     assert (np.abs(whole[:, 0].mean(0) - samples[:, 0].mean(0)) < 5 * spread).all()

@@ -1,0 +1,87 @@
+"""Rows joined, padded and split as a server does it do not change by a bit."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sensegen_tf.serving import warmup
+
+ALLOWED = (16, 64)
+
+
+@pytest.fixture(scope="module", params=["unconditional", "conditional"])
+def model(request, version, conditional):
+    path = version if request.param == "unconditional" else str(conditional / "model" / "1")
+    return tf.saved_model.load(path)
+
+
+def requests(model, name, count):
+    """`count` requests of one row each to a signature, all different."""
+    conditional = "label" in model.signatures["score"].structured_input_signature[1]
+    rng = np.random.default_rng(0)
+    found = []
+    for number in range(count):
+        (inputs,) = [each for key, each in warmup.examples(model.signatures, 24, conditional).items() if key == name]
+        inputs = {key: value.numpy()[:1].copy() for key, value in inputs.items()}
+        if "seed" in inputs:
+            inputs["seed"] += number
+        for key in ("series", "prefix", "noise"):
+            if key in inputs:
+                inputs[key] += rng.uniform(0, 0.1, inputs[key].shape).astype("f")
+        if name != "stream" and "length" in inputs:
+            inputs["length"][:] = 24 - number
+        found.append(inputs)
+    return found
+
+
+NAMES = ["serving_default", "sample_tempered", "continue_series", "initial_state", "stream", "score", "discriminate"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_requests_joined_padded_and_split_get_their_own_answers(model, name):
+    function, each = model.signatures[name], requests(model, name, 5)
+    alone = [function(**{key: tf.constant(value) for key, value in inputs.items()}) for inputs in each]
+    for allowed in ALLOWED:
+        joined = {key: np.concatenate([inputs[key] for inputs in each]) for key in each[0]}
+        filled = {key: np.concatenate([value, np.repeat(value[:1], allowed - 5, 0)]) for key, value in joined.items()}
+        answers = function(**{key: tf.constant(value) for key, value in filled.items()})
+        for row, expected in enumerate(alone):
+            for key, value in expected.items():
+                found = answers[key].numpy()[row : row + 1]
+                if value.shape.rank > 1 and key in ("samples", "log_likelihood", "innovation"):
+                    found = found[:, : value.shape[1]]
+                np.testing.assert_array_equal(found, value, err_msg=f"{name} {key} in {allowed}")
+
+
+def test_tensorflows_own_batcher_changes_no_bit(model):
+    """`tf.nondifferentiable_batch_function` is the batcher of the server, as an operation."""
+    function = model.signatures["serving_default"]
+    conditional = "label" in function.structured_input_signature[1]
+
+    @tf.nondifferentiable_batch_function(
+        num_batch_threads=2, max_batch_size=64, batch_timeout_micros=100_000, allowed_batch_sizes=[16, 64]
+    )
+    def batched(seed, length, label):
+        return function(seed=seed, length=length, **({"label": label} if conditional else {}))["samples"]
+
+    @tf.function
+    def call(seed):
+        rows = tf.shape(seed)
+        return batched(seed, tf.fill(rows, 20), tf.zeros(rows, tf.int32))
+
+    seeds = tf.range(40, dtype=tf.int64)
+    answers = {}
+
+    def client(first):
+        answers[first] = call(seeds[first : first + 4]).numpy()
+
+    import threading
+
+    threads = [threading.Thread(target=client, args=(first,)) for first in range(0, 40, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    label = {"label": tf.zeros([40], tf.int32)} if conditional else {}
+    expected = function(seed=seeds, length=tf.fill([40], 20), **label)["samples"].numpy()
+    np.testing.assert_array_equal(np.concatenate([answers[first] for first in range(0, 40, 4)]), expected)
