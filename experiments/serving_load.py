@@ -70,12 +70,12 @@ def main(argv):
     found = 1000 * np.concatenate(latencies)
     quantiles = ", ".join(f"{q:g} %: {np.percentile(found, q):.0f}" for q in (50, 90, 99, 100))
     lines = [
-        f"`python experiments/serving_load.py --model={FLAGS.model}` on {machine()}, shared by the stand-in server (Python, "
-        f"not TensorFlow Serving) and {FLAGS.clients} clients for {FLAGS.seconds:g} s; 1 to 8 series of {length} samples a "
-        "request.",
+        f"`python experiments/serving_load.py --model={FLAGS.model}` on {machine()}, shared by the stand-in server "
+        f"(Python, not TensorFlow Serving) and {FLAGS.clients} clients for {FLAGS.seconds:g} s; 1 to 8 series of "
+        f"{length} samples a request.",
         "",
-        f"{len(found):,} requests, {sum(rows):,} series, {sum(wrong)} of them other than the model's own. Latency in ms: "
-        f"{quantiles}.",
+        f"{len(found):,} requests, {sum(rows):,} series, {sum(wrong)} of them other than the model's own. Latency "
+        f"in ms: {quantiles}.",
     ]
     write_section("serving_load", "\n".join(lines))
     print("\n".join(lines))

@@ -42,14 +42,14 @@ class Mixture(typing.NamedTuple):
       logits: [..., K], or None of one component.
       loc, scale: [..., K, n, C]; scales are above 0.
       factor: the strict lower triangle of the scale matrix, [..., K, n, C, C], with full covariance; or None.
-      coefficients: [..., n, R, C], the same for all components.
+      coefficients: [..., n, R, C], the same for all components; or None where R is 0.
     """
 
     logits: tf.Tensor
     loc: tf.Tensor
     scale: tf.Tensor
     factor: tf.Tensor | None
-    coefficients: tf.Tensor
+    coefficients: tf.Tensor | None
 
 
 def row_noise(seed, steps, size, stream=0, first=None):
@@ -156,7 +156,7 @@ class MixtureHead(keras.layers.Layer):
 
     def _parts(self, raw):
         """Raw parameters [..., P] -> logits [..., K], those of the components, three of [..., K, n, C or
-        C (C - 1) / 2], and the coefficients [..., n, R, C]."""
+        C (C - 1) / 2], and the coefficients [..., n, R, C] or None."""
         k, n, c = self.components, self.block, self.channels
         logits, *of_components, coefficients = tf.split(raw, self.sizes, axis=-1)
         batch = tf.shape(raw)[:-1]
@@ -166,7 +166,7 @@ class MixtureHead(keras.layers.Layer):
 
         widths = c, c, c * (c - 1) // 2 if self.full_covariance else 0
         of_components = [shaped(each, k, n, width) for each, width in zip(of_components, widths, strict=True)]
-        return logits, of_components, shaped(coefficients, n, self.regressors, c)
+        return logits, of_components, shaped(coefficients, n, self.regressors, c) if self.regressors else None
 
     def _mixture(self, logits, of_components, coefficients):
         loc, scale, triangles = of_components
@@ -217,8 +217,10 @@ class MixtureHead(keras.layers.Layer):
     def distribution(self, mixture, anchor):
         """The `tfd.MixtureSameFamily` of a `Mixture` around its `Anchor`: batch shape [...], event shape [n, C]."""
         base, unit = anchor.base[..., None, :, :], anchor.unit[..., None, :, :]  # [..., 1, n, C]
-        predicted = tf.reduce_sum(mixture.coefficients * anchor.regressors, -2)[..., None, :, :]
-        loc = base + unit * (mixture.loc + predicted)
+        loc = mixture.loc
+        if self.regressors:
+            loc += tf.reduce_sum(mixture.coefficients * anchor.regressors, -2)[..., None, :, :]
+        loc = base + unit * loc
         scale = self.scale_floor + unit * mixture.scale
         if self.full_covariance:
             matrix = mixture.factor * unit[..., None] + tf.linalg.diag(scale)
@@ -264,8 +266,10 @@ class MixtureHead(keras.layers.Layer):
         Returns:
           [..., C].
         """
-        predicted = tf.reduce_sum(chosen.coefficients[..., number, :, :] * anchor.regressors, -2)
-        sample = anchor.base + anchor.unit * (chosen.loc[..., number, :] + predicted)
+        loc = chosen.loc[..., number, :]
+        if self.regressors:
+            loc += tf.reduce_sum(chosen.coefficients[..., number, :, :] * anchor.regressors, -2)
+        sample = anchor.base + anchor.unit * loc
         sample += (self.scale_floor + anchor.unit * chosen.scale[..., number, :]) * normal
         if self.full_covariance:
             sample += anchor.unit * tf.linalg.matvec(chosen.factor[..., number, :, :], normal)
