@@ -115,7 +115,8 @@ def _build_models(dataset):
     discriminator.build()
     some = dataset.training.spread(_START_WINDOWS)
     label = numbered(_labels(dataset), some.labels)
-    generator.adapt(dataset.standardizer.increment, dataset.standardizer.to_standard(some.values), label)
+    person = numbered(dataset.training.people, some.subjects)
+    generator.adapt(dataset.standardizer.increment, dataset.standardizer.to_standard(some.values), label, person)
     discriminator.adapt(dataset.standardizer.increment)
     return generator, discriminator
 

@@ -81,6 +81,8 @@ class Generator(SizedModel):
         if self.code_size:
             normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
             self.codes = self.add_weight(name="codes", shape=(self.people, self.code_size), initializer=normal)
+            shape, alike = (max(self.labels, 1), self.people), keras.initializers.Constant(1 / self.people)
+            self.shares = self.add_weight(name="shares", shape=shape, initializer=alike, trainable=False)
 
     def _spread(self):
         """Raw parameters whose locations are drawn from a standard normal; all else 0."""
@@ -93,15 +95,21 @@ class Generator(SizedModel):
         self.start.dense.bias.assign(raw)
         self.start.dense.kernel.assign(by_condition)
 
-    def adapt(self, increments, series, label):
+    def adapt(self, increments, series, label, person):
         """Starts from what is known of the recordings, where the configuration says so (`increments`).
 
         Args:
           increments: [C], their spread, the unit of what the model is told and of its mixtures.
           series: float32 [N, T, C], whose first blocks are fitted, for each label on their own.
           label: int32 [N].
+          person: int32 [N], whose they are; people are drawn as often as they occur under a label.
         """
         super().adapt(increments)
+        if self.code_size:
+            counts = np.zeros(self.shares.shape)
+            np.add.at(counts, (label, person), 1)
+            counts[counts.sum(1) == 0] = 1
+            self.shares.assign(counts / counts.sum(1, keepdims=True))
         if not (self.config.increments and self.start):
             return
         first = series[:, : self.block]
@@ -135,16 +143,21 @@ class Generator(SizedModel):
         codes *= tf.math.rsqrt(tf.reduce_mean(tf.square(codes), -1, keepdims=True) + 1e-6)
         return codes + self.config.code_noise * noise
 
-    def drawn_code(self, noise, log_shares=None):
-        """Codes [B, E] of people who do not exist: from noise [B, 1 + E], near somebody's whom the uniform chooses.
+    def log_shares(self, label):
+        """Logarithms of how common people are under labels int32 [B]: [B, people], or [B, 1] zeros without codes."""
+        if not self.code_size:
+            return tf.zeros([tf.shape(label)[0], 1])
+        return tf.gather(tf.math.log(tf.convert_to_tensor(self.shares)), label)
 
-        Everybody alike, or in proportion to shares whose logarithms are given [B, people].
+    def drawn_code(self, noise, log_weights):
+        """Codes [B, E] of people who do not exist, near somebody's whom a uniform chooses.
+
+        Args:
+          noise: [B, 1 + E]: a uniform, and normals.
+          log_weights: [B, people], logarithms of how likely everybody is, up to a constant: see `log_shares`.
         """
-        if log_shares is None:
-            person = tf.cast(noise[:, 0] * self.people, tf.int32)
-        else:
-            below = tf.cumsum(tf.nn.softmax(log_shares), axis=-1) <= noise[:, :1]
-            person = tf.reduce_sum(tf.cast(below, tf.int32), -1)
+        below = tf.cumsum(tf.nn.softmax(log_weights), axis=-1) <= noise[:, :1]
+        person = tf.reduce_sum(tf.cast(below, tf.int32), -1)
         return self.person_code(tf.minimum(person, max(self.people - 1, 0)), noise[:, 1 : 1 + self.code_size])
 
     def _unit(self):
@@ -197,8 +210,8 @@ class Generator(SizedModel):
     def score(self, series, label):
         """Scores series sample by sample, each given those before it.
 
-        With codes of people a series is anybody's: the model is the mixture of everybody's, and what a sample is
-        expected to be is weighted by whose the samples before it were likely to be.
+        With codes of people a series is anybody's who has the label: the model is the mixture of all, and what a sample
+        is expected to be is weighted by whose the samples before it were likely to be.
 
         Args:
           series: [B, T, C], standardised; T a multiple of n.
@@ -206,7 +219,8 @@ class Generator(SizedModel):
 
         Returns:
           Log-densities [B, T], in nats, and conditional distribution functions [B, T, C], see `MixtureHead.sequential`;
-          and the log-likelihood of the series up to every sample under everybody's code [B, T, people or 1].
+          and the logarithm of everybody's share times the likelihood of the series up to every sample under his or
+          her code [B, T, people or 1].
         """
 
         def under(person):
@@ -216,7 +230,7 @@ class Generator(SizedModel):
 
         people = tf.range(max(self.people if self.code_size else 1, 1))
         log_density, transform = tf.map_fn(under, people, fn_output_signature=(tf.float32, tf.float32))
-        after = tf.cumsum(log_density, axis=-1)  # [people, B, T]
+        after = tf.cumsum(log_density, axis=-1) + tf.transpose(self.log_shares(label))[..., None]  # [people, B, T]
         before = after - log_density
         expected = tf.reduce_sum(tf.nn.softmax(before, 0)[..., None] * transform, 0)
         conditional = tf.reduce_logsumexp(after, 0) - tf.reduce_logsumexp(before, 0)
@@ -308,7 +322,8 @@ class Generator(SizedModel):
 
     def generate(self, noise, series_noise, label, temperature=1.0):
         """Series [B, S * n, C], standardised, from `noise` and labels int32 [B]."""
-        return self.rollout(noise, self.condition(label, self.drawn_code(series_noise)), temperature)
+        code = self.drawn_code(series_noise, self.log_shares(label))
+        return self.rollout(noise, self.condition(label, code), temperature)
 
     def rollout(self, noise, condition, temperature=1.0, prefix=None):
         """Series from noise: each step is sampled from the mixture that the steps before it give.

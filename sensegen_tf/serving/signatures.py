@@ -127,7 +127,7 @@ class Signatures(tf.Module):
         """Continues real series.
 
         A prefix is taken in whole blocks of the model's n samples: up to n - 1 of its first samples are left out. With
-        codes of people, the code is drawn in proportion to how likely everybody's makes the prefix.
+        codes of people, the code is drawn as it is likely to be everybody's, given the prefix.
 
         Args:
           prefix: float32 [B, P, C] in physical units; what lies past a row's length is not looked at.
@@ -162,9 +162,9 @@ class Signatures(tf.Module):
         return {"samples": self._physical(series, length), "length": tf.identity(length)}
 
     def _whose(self, prefix, whole, label):
-        """Log-likelihood of the whole blocks of prefixes under everybody's code [B, people]; None without codes."""
+        """Logarithms of how likely everybody is to have prefixes of so many whole blocks: [B, people or 1]."""
         if not self._generator.code_size:
-            return None
+            return self._generator.log_shares(label)
         *_, after = self._generator.score(prefix, label)  # [B, P', people]
         return tf.gather(after, whole * self._generator.block - 1, batch_dims=1)
 

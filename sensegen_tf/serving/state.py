@@ -48,7 +48,7 @@ class State:
         """The state before the first block: name -> [B, ...]."""
         generator = self._generator
         _, series_noise = generator.noise(seed, 1)
-        condition = generator.condition(label, generator.drawn_code(series_noise))
+        condition = generator.condition(label, generator.drawn_code(series_noise, generator.log_shares(label)))
         return self._named(seed, tf.zeros_like(seed), generator.initial_state(condition))
 
     def go_on(self, named, steps, most):

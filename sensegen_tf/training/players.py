@@ -1,6 +1,5 @@
 """The two players: their optimisers, a compiled step of each, and what they make and judge."""
 
-import math
 
 import keras
 import numpy as np
@@ -151,7 +150,7 @@ class Players:
     def log_likelihood(self, real, label):
         """Log-likelihood of whole series [N, T, C], standardised, given their labels [N]: float32 [N], nats.
 
-        With codes of people, it is the mean of the likelihoods under everybody's code.
+        With codes of people, it is that of the mixture of everybody's, in the shares of those who have the label.
         """
         people = range(self.generator.people if self.generator.code_size else 1)
         found = []
@@ -159,5 +158,5 @@ class Players:
             rows = slice(start, start + CHUNK)
             chunk, of_chunk = real[rows], label[rows]
             under = [self._log_likelihood(chunk, of_chunk, np.full(len(chunk), p, np.int32)).numpy() for p in people]
-            found.append(np.logaddexp.reduce(under, axis=0) - np.float32(math.log(len(under))))
+            found.append(np.logaddexp.reduce(under + self.generator.log_shares(of_chunk).numpy().T, axis=0))
         return np.concatenate(found)

@@ -33,7 +33,9 @@ def build(labels=LABELS, people=PEOPLE, **config):
     generator = Generator(dataclasses.replace(PLAIN, **config), CHANNELS, seed=2, labels=labels, people=people)
     generator.build()
     series = tf.random.stateless_normal([200, 8, CHANNELS], [3, 3]).numpy()
-    generator.adapt([0.3, 0.5, 1.0], series, np.arange(200) % LABELS)
+    # Of the four people, two have each label, one of them twice as often.
+    person = np.arange(200) % LABELS + LABELS * (np.arange(200) % 3 == 0)
+    generator.adapt([0.3, 0.5, 1.0], series, np.arange(200) % LABELS, person)
     for weight in generator.weights:  # Away from zeros and ones, so that nothing is equal by chance.
         if weight.name == "bias" or "start/" in weight.path:
             weight.assign(tf.random.stateless_normal(weight.shape, [7, 7]) * 0.1)
@@ -112,7 +114,7 @@ def test_locations_of_a_residual_generator_follow_the_previous_value():
 
 
 def test_scores_of_samples_add_up_to_those_of_blocks(generator):
-    """With codes of people: to the mean of the likelihoods under everybody's."""
+    """With codes of people: to the mean of the likelihoods under everybody's who has the label, weighted by shares."""
     series, label = tf.random.stateless_normal([3, 4 * generator.block, CHANNELS], [5, 5]), tf.constant([0, 1, 1])
     density, transform, after = generator.score(series, label)
     assert density.shape == series.shape[:2] and transform.shape == series.shape
@@ -121,9 +123,14 @@ def test_scores_of_samples_add_up_to_those_of_blocks(generator):
         code = generator.person_code(tf.fill([3], person), tf.zeros([3, generator.code_size]))
         prediction = generator(series, generator.condition(label, code))
         under.append(tf.reduce_sum(generator.log_prob(prediction, series), 1))
-    np.testing.assert_allclose(after[:, -1], tf.stack(under, 1), rtol=1e-4, atol=1e-3)
-    expected = tf.reduce_logsumexp(tf.stack(under), 0) - np.log(len(under))
-    np.testing.assert_allclose(tf.reduce_sum(density, 1), expected, rtol=1e-4, atol=1e-3)
+    shares = np.zeros([3, 1])
+    if generator.code_size:
+        with np.errstate(divide="ignore"):
+            shares = np.log([[2 / 3, 0, 1 / 3, 0], [0, 2 / 3, 0, 1 / 3], [0, 2 / 3, 0, 1 / 3]])
+    np.testing.assert_allclose(np.exp(generator.log_shares(label)), np.exp(shares), atol=0.01)
+    shared = tf.stack(under, 1) + generator.log_shares(label)
+    np.testing.assert_allclose(after[:, -1], shared, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(tf.reduce_sum(density, 1), tf.reduce_logsumexp(shared, 1), rtol=1e-4, atol=1e-3)
 
 
 def test_the_transform_of_own_series_is_uniform():
@@ -157,12 +164,14 @@ def test_codes_are_drawn_near_people_and_evenly():
     generator = build(code=3)
     noise = tf.random.stateless_normal([4000, 4], [0, 0]).numpy()
     noise[:, 0] = np.linspace(0, 1, 4000, endpoint=False)
-    drawn = generator.drawn_code(noise).numpy().reshape(PEOPLE, 1000, 3)
+    alike = np.zeros([4000, PEOPLE], "f")
+    drawn = generator.drawn_code(noise, alike).numpy().reshape(PEOPLE, 1000, 3)
     expected = generator.person_code(tf.range(PEOPLE), tf.zeros([PEOPLE, 3])).numpy()
     np.testing.assert_allclose(np.mean(expected**2, 1), 1, atol=1e-5)
     np.testing.assert_allclose(drawn.mean(1), expected, atol=5 * 0.3 / np.sqrt(1000))
     np.testing.assert_allclose(drawn.std(1), 0.3, rtol=0.1)
-    np.testing.assert_array_equal(generator.drawn_code(np.array([[0.99999994, 0, 0, 0]], "f"))[0], expected[-1])
+    last = generator.drawn_code(np.array([[0.99999994, 0, 0, 0]], "f"), alike[:1])
+    np.testing.assert_array_equal(last[0], expected[-1])
     shares = np.log([[0.1, 0.2, 0.6, 0.1]]).astype("f")
     for uniform, person in ((0.05, 0), (0.2, 1), (0.35, 2), (0.89, 2), (0.95, 3), (0.99999994, 3)):
         code = generator.drawn_code(np.array([[uniform, 0, 0, 0]], "f"), shares)
