@@ -208,9 +208,10 @@ def _missing(evaluation):
 _STYLE = """
 body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: #1d2730; background: #f4f6f8; }
 main { max-width: 1280px; margin: 0 auto; padding: 16px; }
+p, li, h1, h2, h3, h4 { overflow-wrap: anywhere; }
 h1 { font-size: 1.5em; margin: .4em 0; } h2 { font-size: 1.15em; margin: 1.4em 0 .5em; }
 h3 { font-size: 1em; margin: .8em 0 .3em; } h4 { margin: .6em 0 .1em; font-size: .9em; }
-ul { margin: .2em 0; padding-left: 1.2em; overflow-wrap: anywhere; }
+ul { margin: .2em 0; padding-left: 1.2em; }
 .cards { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 290px), 1fr)); }
 .card { background: #fff; border-radius: 8px; padding: 10px 14px; border-top: 6px solid #8a949e; font-size: .93em; }
 .card h2 { margin: .1em 0; } .headline { font-weight: 600; margin: .3em 0; }

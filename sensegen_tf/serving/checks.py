@@ -43,7 +43,9 @@ def temperatures(temperature):
 
 
 def series(name, values, length_name, length, channels, shortest=1):
-    """Values [B, T, C] that are finite within lengths of `shortest` to T."""
+    """Values [B, T, C] that are finite within lengths [B] of `shortest` to T."""
+    with tf.control_dependencies(rows(**{name: values, length_name: length})):
+        values, length = tf.identity(values), tf.identity(length)
     steps = tf.shape(values)[1]
     inside = tf.sequence_mask(length, steps)[..., None]
     finite = tf.reduce_all(tf.math.is_finite(values) | ~inside)

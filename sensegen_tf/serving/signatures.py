@@ -97,16 +97,15 @@ class Signatures(tf.Module):
 
     def _sample_tempered(self, seed, length, temperature, label=None):
         """As `sample`, with logits divided and variances multiplied by a temperature, float32 [B], above 0."""
-        with tf.control_dependencies(
-            [
-                *checks.rows(seed=seed, length=length, temperature=temperature, label=label),
-                *checks.lengths("length", length, MAX_LENGTH),
-                *checks.temperatures(temperature),
-                *checks.labels(label, self._generator.labels),
-            ]
-        ):
-            rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
-            seed, label = self._begin(seed, label)
+        assertions = [
+            *checks.rows(seed=seed, length=length, temperature=temperature, label=label),
+            *checks.lengths("length", length, MAX_LENGTH),
+            *checks.temperatures(temperature),
+            *checks.labels(label, self._generator.labels),
+        ]
+        seed, length, temperature, label = _checked(assertions, seed, length, temperature, label)
+        rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
+        seed, label = self._begin(seed, label)
         noise, series_noise = self._generator.noise(seed, steps)
         temperature = _padded(temperature, 1.0)[:, None]
         series = self._generator.generate(noise, series_noise, label, temperature)[:rows, :steps]  # [B, T, C]
@@ -138,16 +137,16 @@ class Signatures(tf.Module):
           `samples`, float32 [B, max(length), C], what follows the prefix; `length`, int32 [B].
         """
         generator, block = self._generator, self._generator.block
-        with tf.control_dependencies(
-            [
-                *checks.rows(seed=seed, length=length, prefix=prefix, prefix_length=prefix_length, label=label),
-                *checks.lengths("length", length, MAX_LENGTH),
-                *checks.series("prefix", prefix, "prefix_length", prefix_length, generator.channels, block),
-                *checks.labels(label, generator.labels),
-            ]
-        ):
-            rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
-            seed, label = self._begin(seed, label)
+        assertions = [
+            *checks.rows(seed=seed, length=length, prefix=prefix, prefix_length=prefix_length, label=label),
+            *checks.lengths("length", length, MAX_LENGTH),
+            *checks.series("prefix", prefix, "prefix_length", prefix_length, generator.channels, block),
+            *checks.labels(label, generator.labels),
+        ]
+        inputs = prefix, prefix_length, seed, length, label
+        prefix, prefix_length, seed, length, label = _checked(assertions, *inputs)
+        rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
+        seed, label = self._begin(seed, label)
         whole = prefix_length // block  # [B]
         first = prefix_length - whole * block
         known = tf.reduce_max(tf.concat([whole, [1]], 0)) * block  # P', samples of the longest prefix
@@ -177,11 +176,10 @@ class Signatures(tf.Module):
         Returns:
           Name -> [B, ...], what `stream` takes and returns.
         """
-        with tf.control_dependencies(
-            [*checks.rows(seed=seed, label=label), *checks.labels(label, self._generator.labels)]
-        ):
-            rows = tf.shape(seed)[0]
-            seed, label = self._begin(seed, label)
+        assertions = [*checks.rows(seed=seed, label=label), *checks.labels(label, self._generator.labels)]
+        seed, label = _checked(assertions, seed, label)
+        rows = tf.shape(seed)[0]
+        seed, label = self._begin(seed, label)
         return {name: value[:rows] for name, value in self._state.initial(seed, label).items()}
 
     def _stream(self, steps, *state):
@@ -197,15 +195,14 @@ class Signatures(tf.Module):
         """
         named = dict(zip(self._state.names, state, strict=True))
         block = self._generator.block
-        with tf.control_dependencies(
-            [
-                *checks.rows(steps=steps, **named),
-                *checks.lengths("steps", steps, MAX_LENGTH // block),
-                *checks.state(named),
-            ]
-        ):
-            rows, most = tf.shape(steps)[0], tf.reduce_max(tf.concat([steps, [1]], 0))
-            padded = {name: _padded(value) for name, value in named.items()}
+        assertions = [
+            *checks.rows(steps=steps, **named),
+            *checks.lengths("steps", steps, MAX_LENGTH // block),
+            *checks.state(named),
+        ]
+        steps, *state = _checked(assertions, steps, *state)
+        rows, most = tf.shape(steps)[0], tf.reduce_max(tf.concat([steps, [1]], 0))
+        padded = {name: _padded(value) for name, value in zip(self._state.names, state, strict=True)}
         series, new = self._state.go_on(padded, _padded(steps, 1), most)
         new = {name: value[:rows] for name, value in new.items()}
         length = steps * block
@@ -226,15 +223,9 @@ class Signatures(tf.Module):
           Zeros past a row's length.
         """
         generator = self._generator
-        with tf.control_dependencies(
-            [
-                *checks.rows(series=series, length=length, label=label),
-                *checks.series("series", series, "length", length, generator.channels),
-                *checks.labels(label, generator.labels),
-            ]
-        ):
-            rows, steps = tf.shape(series)[0], tf.shape(series)[1]
-            _, label = self._begin(tf.zeros_like(length, tf.int64), label)
+        series, length, label = self._given_series(series, length, label)
+        rows, steps = tf.shape(series)[0], tf.shape(series)[1]
+        _, label = self._begin(tf.zeros_like(length, tf.int64), label)
         standard = tf.pad(self._standard(series, length), [[0, 0], [0, -steps % generator.block], [0, 0]])
         log_density, innovation, _ = generator.score(standard, label)
         inside = tf.sequence_mask(length, steps)  # [B, T]
@@ -255,18 +246,21 @@ class Signatures(tf.Module):
         Returns:
           `probability`, float32 [B], of being real, in [0, 1].
         """
-        with tf.control_dependencies(
-            [
-                *checks.rows(series=series, length=length, label=label),
-                *checks.series("series", series, "length", length, self._generator.channels),
-                *checks.labels(label, self._generator.labels),
-            ]
-        ):
-            rows = tf.shape(series)[0]
-            _, label = self._begin(tf.zeros_like(length, tf.int64), label)
+        series, length, label = self._given_series(series, length, label)
+        rows = tf.shape(series)[0]
+        _, label = self._begin(tf.zeros_like(length, tf.int64), label)
         mask = tf.sequence_mask(_padded(length, 1), tf.shape(series)[1])
         logits = self._discriminator(self._standard(series, length), label, mask=mask)
         return {"probability": tf.sigmoid(logits)[:rows]}
+
+    def _given_series(self, series, length, label):
+        """Checked inputs of `score` and `discriminate`."""
+        assertions = [
+            *checks.rows(series=series, length=length, label=label),
+            *checks.series("series", series, "length", length, self._generator.channels),
+            *checks.labels(label, self._generator.labels),
+        ]
+        return _checked(assertions, series, length, label)
 
     def _decode(self, noise, series_noise, label=None):
         """Series from noise, without any random operation, for runtimes that have none.
@@ -299,6 +293,12 @@ class Signatures(tf.Module):
     def signatures(self):
         """Signature name -> function, as `tf.saved_model.save` takes them."""
         return {name: function.get_concrete_function() for name, function in self._functions.items()}
+
+
+def _checked(assertions, *inputs):
+    """The inputs, which nothing sees before the assertions have held; None stays None."""
+    with tf.control_dependencies(assertions):
+        return [None if each is None else tf.identity(each) for each in inputs]
 
 
 def _padded(values, constant=0):

@@ -1,6 +1,5 @@
 """The two players: their optimisers, a compiled step of each, and what they make and judge."""
 
-
 import keras
 import numpy as np
 import tensorflow as tf

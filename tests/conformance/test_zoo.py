@@ -88,7 +88,8 @@ def test_every_variable_gets_a_gradient_in_the_compiled_graph(row):
 
     for model, found in zip((generator, discriminator, generator), gradients(), strict=True):
         for variable, gradient in zip(model.trainable_variables, found, strict=True):
-            assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0, variable.path
+            # A start without a condition has weights of no size.
+            assert np.isfinite(gradient).all() and (np.any(gradient) or not np.size(gradient)), variable.path
 
 
 def test_checkpoints_restore_every_variable(row, tmp_path):
