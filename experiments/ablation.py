@@ -18,7 +18,7 @@ from absl import app, flags
 from results import HERE, write_section
 
 from sensegen_tf.files import read_json, write_json
-from sensegen_tf.training.run_directory import machine
+from sensegen_tf.training.run_directory import machine, read_metrics
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", None, "folder that holds HAPT's RawData/", required=True)
@@ -81,9 +81,7 @@ def train(name, run):
     command = [sys.executable, os.path.join(HERE, "train_variant.py"), json.dumps(sizes), *TRAINING, *changed]
     command += [f"--data_dir={FLAGS.data_dir}", f"--run_dir={run}", f"--seed={FLAGS.seed}"]
     subprocess.run(command, check=True)
-    with open(os.path.join(run, "metrics.jsonl"), encoding="utf-8") as file:
-        metrics = json.loads(file.readlines()[-1])
-    return metrics, read_json(os.path.join(run, "finished.json"))["model"]
+    return read_metrics(run)[-1], read_json(os.path.join(run, "finished.json"))["model"]
 
 
 def measure(dataset, version):
@@ -98,10 +96,11 @@ def measure(dataset, version):
         part.spread(WINDOWS).values for part in (dataset.training, dataset.unseen, dataset.heldout)
     )
     classifier = WindowClassifier(*synthetic.shape[1:], 2, 40)
-    gravity = [physiology.motion(each, dataset.rate, "g").gravity for each in (training, synthetic)]
+    motion = physiology.motion(np.concatenate([training, synthetic]), dataset.rate, "g")
+    rows = np.split(np.arange(len(training) + len(synthetic)), [len(training)])
     return {
         **fidelity.measure(training, synthetic, dataset.rate),
-        "gravity": float(np.abs(np.sort(gravity[0]) - np.sort(gravity[1])).mean()),
+        "gravity": physiology.compare_motion(motion, *rows)["gravity"],
         "critic": [told_apart(classifier, unseen, synthetic, seed) for seed in range(SEEDS)],
         "critic_validation": [told_apart(classifier, validation, synthetic, seed) for seed in range(SEEDS)],
     }

@@ -38,8 +38,8 @@ def main():
     writers.check_suffix(FLAGS.output)
     version = saved_model.find_version(FLAGS.model)
     card = saved_model.read_card(version)
-    model = local.load(version)
     length, shares = FLAGS.length or card.window_length, local.label_shares(card, FLAGS.label)
+    model = local.load(version)
     with (
         writers.open_writer(FLAGS.output, card, FLAGS.num, length) as write,
         tqdm.tqdm(total=FLAGS.num, unit="series", desc="sampling") as bar,

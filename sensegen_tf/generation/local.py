@@ -65,10 +65,10 @@ def load(version):
     """
     try:
         model = tf.saved_model.load(version)
-        if "sample_tempered" not in model.signatures:
-            raise KeyError("it has no signature sample_tempered: export it again")
     except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError) as error:
         raise InputError(f"cannot load the SavedModel at {version}: {error}") from error
+    if "sample_tempered" not in model.signatures:
+        raise InputError(f"the SavedModel at {version} has no signature sample_tempered: export it again")
     return model
 
 

@@ -75,11 +75,6 @@ class Signatures(tf.Module):
             found[name] = {"inputs": named(specs), "outputs": named(function.structured_outputs)}
         return found
 
-    def _begin(self, seed, label):
-        """Rows padded to a multiple of sixteen: seeds and labels, which are zeros where the model knows none."""
-        label = tf.zeros_like(seed, tf.int32) if label is None else label
-        return _padded(seed), _padded(label)
-
     def _sample(self, seed, length, label=None):
         """Samples series.
 
@@ -105,7 +100,7 @@ class Signatures(tf.Module):
         ]
         seed, length, temperature, label = _checked(assertions, seed, length, temperature, label)
         rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
-        seed, label = self._begin(seed, label)
+        seed, label = _padded(seed), _padded_label(label, seed)
         noise, series_noise = self._generator.noise(seed, steps)
         temperature = _padded(temperature, 1.0)[:, None]
         series = self._generator.generate(noise, series_noise, label, temperature)[:rows, :steps]  # [B, T, C]
@@ -146,7 +141,7 @@ class Signatures(tf.Module):
         inputs = prefix, prefix_length, seed, length, label
         prefix, prefix_length, seed, length, label = _checked(assertions, *inputs)
         rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
-        seed, label = self._begin(seed, label)
+        seed, label = _padded(seed), _padded_label(label, seed)
         whole = prefix_length // block  # [B]
         first = prefix_length - whole * block
         known = tf.reduce_max(tf.concat([whole, [1]], 0)) * block  # P', samples of the longest prefix
@@ -179,7 +174,7 @@ class Signatures(tf.Module):
         assertions = [*checks.rows(seed=seed, label=label), *checks.labels(label, self._generator.labels)]
         seed, label = _checked(assertions, seed, label)
         rows = tf.shape(seed)[0]
-        seed, label = self._begin(seed, label)
+        seed, label = _padded(seed), _padded_label(label, seed)
         return {name: value[:rows] for name, value in self._state.initial(seed, label).items()}
 
     def _stream(self, steps, *state):
@@ -225,7 +220,7 @@ class Signatures(tf.Module):
         generator = self._generator
         series, length, label = self._given_series(series, length, label)
         rows, steps = tf.shape(series)[0], tf.shape(series)[1]
-        _, label = self._begin(tf.zeros_like(length, tf.int64), label)
+        label = _padded_label(label, length)
         standard = tf.pad(self._standard(series, length), [[0, 0], [0, -steps % generator.block], [0, 0]])
         log_density, innovation, _ = generator.score(standard, label)
         inside = tf.sequence_mask(length, steps)  # [B, T]
@@ -248,7 +243,7 @@ class Signatures(tf.Module):
         """
         series, length, label = self._given_series(series, length, label)
         rows = tf.shape(series)[0]
-        _, label = self._begin(tf.zeros_like(length, tf.int64), label)
+        label = _padded_label(label, length)
         mask = tf.sequence_mask(_padded(length, 1), tf.shape(series)[1])
         logits = self._discriminator(self._standard(series, length), label, mask=mask)
         return {"probability": tf.sigmoid(logits)[:rows]}
@@ -273,7 +268,7 @@ class Signatures(tf.Module):
         Returns:
           `samples`, float32 [B, S n, C] in physical units.
         """
-        label = tf.zeros_like(noise[:, 0, 0], tf.int32) if label is None else label
+        label = _label(label, noise[:, 0, 0])
         series = self._generator.generate(noise, series_noise, label)
         return {"samples": self._as_measured(self._standardizer.to_physical(series))}
 
@@ -306,6 +301,15 @@ def _padded(values, constant=0):
     missing = -tf.shape(values)[0] % _ROWS
     padded = tf.pad(values, [[0, missing], *[[0, 0]] * (values.shape.rank - 1)], constant_values=constant)
     return tf.ensure_shape(padded, values.shape)
+
+
+def _label(label, like):
+    """int32 [B], zeros where the model knows none; `like` is [B]."""
+    return tf.zeros_like(like, tf.int32) if label is None else label
+
+
+def _padded_label(label, like):
+    return _padded(_label(label, like))
 
 
 def _from(series, first, count):

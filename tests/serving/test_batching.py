@@ -1,5 +1,7 @@
 """Rows joined, padded and split as a server does it do not change by a bit."""
 
+import threading
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,9 +22,9 @@ def requests(model, name, count):
     conditional = "label" in model.signatures["score"].structured_input_signature[1]
     rng = np.random.default_rng(0)
     found = []
+    example = warmup.examples(model.signatures, 24, conditional)[name]
     for number in range(count):
-        (inputs,) = [each for key, each in warmup.examples(model.signatures, 24, conditional).items() if key == name]
-        inputs = {key: value.numpy()[:1].copy() for key, value in inputs.items()}
+        inputs = {key: value.numpy()[:1].copy() for key, value in example.items()}
         if "seed" in inputs:
             inputs["seed"] += number
         for key in ("series", "prefix", "noise"):
@@ -74,8 +76,6 @@ def test_tensorflows_own_batcher_changes_no_bit(model):
 
     def client(first):
         answers[first] = call(seeds[first : first + 4]).numpy()
-
-    import threading
 
     threads = [threading.Thread(target=client, args=(first,)) for first in range(0, 40, 4)]
     for thread in threads:
