@@ -8,6 +8,7 @@ metrics go to experiments/pictures/.
 """
 
 import json
+import math
 import os
 import re
 import shutil
@@ -31,7 +32,7 @@ ROWS = 12
 
 
 def load(name):
-    """A finished run: flags, data, metrics and results."""
+    """A finished run of experiments/runs: flags, data, metrics and results."""
     run = os.path.join(HERE, "runs", name)
 
     def read(file):
@@ -76,13 +77,19 @@ def _duration(results):
     )
 
 
-def judged(run):
-    """The lines of the run's report (`train --report`), none where it has none."""
+def _report(run):
     path = os.path.join(run, "report", "report.json")
     if not os.path.exists(path):
-        return []
+        return None
     with open(path, encoding="utf-8") as file:
-        report = json.load(file)
+        return json.load(file)
+
+
+def judged(run):
+    """The lines of the run's report (`train --report`), none where it has none."""
+    report = _report(run)
+    if report is None:
+        return []
     inputs = report["inputs"]
     lines = [
         "",
@@ -145,6 +152,27 @@ def section(name):
         *judged(run),
     ]
     return "\n".join(lines)
+
+
+def figures(run):
+    """(Measure, against) -> value of a finished run that was judged."""
+    *_, metrics, results = load(run)
+    found = {("NLL, nats a sample", "heldout"): metrics[-1]["heldout_nll"]}
+    found["accuracy of the alternating discriminator", "heldout"] = metrics[-1]["discriminator_accuracy"]
+    for score in _report(os.path.join(HERE, "runs", run))["scores"]:
+        unit = f" [{score['unit']}]" if score["unit"] else ""
+        found[score["title"] + unit, score["against"]] = score["value"]
+    found["trained, s", ""] = results["training_seconds"]
+    return found
+
+
+def side_by_side(columns):
+    """The lines of a table: column name -> (measure, against) -> value."""
+    lines = [f"| measure | against | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]
+    for title, against in next(iter(columns.values())):
+        values = [column.get((title, against), math.nan) for column in columns.values()]
+        lines.append(f"| {title} | {against} | {' | '.join(f'{value:.3g}' for value in values)} |")
+    return lines
 
 
 def write_section(name, content):
