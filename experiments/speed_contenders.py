@@ -58,11 +58,12 @@ def _models(case, **how):
 
 
 def _trainer(generator, discriminator, case):
+    from sensegen_tf.training.distribution import Distribution
     from sensegen_tf.training.loop import Trainer, TrainingConfig
     from sensegen_tf.training.schedule import alternating
 
     config = TrainingConfig(case.batch, 1e-3, 1e-3, "none", 1.0, 1, 1e9, 0)
-    return Trainer(generator, discriminator, alternating(1), config)
+    return Trainer(generator, discriminator, alternating(1), config, Distribution("none"))
 
 
 def ours_training(case, precision="float32"):

@@ -65,6 +65,7 @@ def train(folder):
     from sensegen_tf.models.zoo import DiscriminatorConfig, GeneratorConfig
     from sensegen_tf.training import loop, schedule
     from sensegen_tf.training.checkpoints import Checkpoints
+    from sensegen_tf.training.distribution import Distribution
 
     dataset = pipeline.open_prepared(folder)
     steps = dataset.training.count // BATCH
@@ -73,7 +74,8 @@ def train(folder):
     generator.build()
     discriminator.build()
     config = loop.TrainingConfig(BATCH, 1e-3, 1e-3, "none", 1.0, 256, 1e9, 0)
-    trainer = loop.Trainer(generator, discriminator, schedule.alternating(1, steps // 8, steps), config)
+    plan = schedule.alternating(1, steps // 8, steps)
+    trainer = loop.Trainer(generator, discriminator, plan, config, Distribution("none"))
     # As `train` does for its picture.
     looked_at = dataset.training.spread(8192)
     started = time.monotonic()

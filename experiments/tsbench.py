@@ -41,7 +41,7 @@ CASES = {
     "etth_256": (0.060, 0.030, None),
 }
 # Training steps of the generator for each case, so that none takes more than an hour.
-OUTER = {"sines_24": 20, "stocks_24": 20, "etth_24": 20, "energy_24": 16, "etth_64": 14, "etth_128": 10, "etth_256": 6}
+OUTER = {"sines_24": 12, "stocks_24": 12, "etth_24": 12, "energy_24": 10, "etth_64": 10, "etth_128": 8, "etth_256": 5}
 REPEATS = 5
 WINDOWS = 4000
 

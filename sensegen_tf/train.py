@@ -59,6 +59,13 @@ flags.DEFINE_integer("adversarial_batch_size", 32, "series in that part of a ste
 flags.DEFINE_bool("balance_labels", False, "give every label the same share of the minibatches")
 flags.DEFINE_integer("evaluation_windows", 512, "most held-out windows measured an outer iteration", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bound=2**31 - 1)
+flags.DEFINE_enum(
+    "strategy",
+    "none",
+    ["none", "mirrored", "multi_worker"],
+    "of tf.distribute. mirrored: every GPU of this machine has its rows of each minibatch; multi_worker: so has every "
+    "worker that TF_CONFIG names; all run the same command, on a file system that they share",
+)
 
 flags.DEFINE_string("run_dir", None, "folder of the run: checkpoints, metrics, logs, picture")
 flags.DEFINE_string("initial_run", "", "folder of a run of the same model, whose trained weights this one starts from")
@@ -267,46 +274,94 @@ def _train(run, trainer, checkpoints, dataset):
     return results
 
 
+def _trainer(dataset, plan, learning, distribution):
+    from sensegen_tf.training import loop
+
+    with distribution.scope():
+        models = _build_models(dataset)
+    return loop.Trainer(*models, plan, learning, distribution)
+
+
+def _restore(trainer):
+    """The run's checkpoints; the trainer is where the run stopped, or else where the initial run ended."""
+    from sensegen_tf.training.checkpoints import Checkpoints
+
+    checkpoints = Checkpoints(os.path.join(FLAGS.run_dir, "checkpoints"), **trainer.state())
+    if not checkpoints.restore() and FLAGS.initial_run:
+        checkpoints.restore_models(os.path.join(FLAGS.initial_run, "checkpoints"))
+    trainer.distribution.take_from_chief(checkpoints.variables())
+    return checkpoints
+
+
+def _stopped(trainer):
+    command = shlex.join(["python", "-m", "sensegen_tf.train", *sys.argv[1:]])
+    print(f"\nStopped and saved at step {int(trainer.step)} of {trainer.schedule.steps}. To go on:\n  {command}")
+    return 130
+
+
+def _follow(trainer, checkpoints, dataset):
+    """What a worker does that is not the chief: it learns, and writes nothing."""
+    distribution = trainer.distribution
+    print(f"worker {distribution.worker} of {distribution.workers}; the chief, worker 0, shows how it goes", flush=True)
+    with _Interrupt() as interrupt:
+        done = trainer.fit(dataset, checkpoints, should_stop=lambda: interrupt.requested)
+    return 0 if done else _stopped(trainer)
+
+
 def main():
     # Slow imports wait until the flags have been checked.
     from sensegen_tf.data import pipeline
     from sensegen_tf.training import loop, run_directory, schedule
-    from sensegen_tf.training.checkpoints import Checkpoints
+    from sensegen_tf.training.distribution import Distribution
 
     plan = schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, FLAGS.discriminator_steps, FLAGS.generator_steps)
     learning = commands.from_flags(loop.TrainingConfig)
+    if _report_asked():
+        from sensegen_tf.evaluation import run as evaluation
+
+        evaluation.check_installed()
+    distribution = Distribution(FLAGS.strategy)
     dataset = data_flags.load_dataset()
     _check_length(dataset)
     if learning.balance_labels:
         pipeline.check_balance(dataset.training)
 
-    if _report_asked():
-        from sensegen_tf.evaluation import run as evaluation
+    started_with = {
+        "flags": {flag.name: flag.value for flag in FLAGS.get_key_flags_for_module(sys.modules[__name__])},
+        "data": dataset.describe(),
+        "versions": run_directory.package_versions(),
+    }
+    distribution.check_alike(run_directory.what_counts(started_with))
+    run = run_directory.RunDirectory(FLAGS.run_dir) if distribution.chief else None
+    for name, values in started_with.items() if run else ():
+        run.agree(name, values)
+    results = run and run.finished()
+    if distribution.any(bool(results)):
+        return run and _judge_finished(run, results, dataset, plan, learning)
 
-        evaluation.check_installed()
-    run = run_directory.RunDirectory(FLAGS.run_dir)
-    run.agree("flags", {flag.name: flag.value for flag in FLAGS.get_key_flags_for_module(sys.modules[__name__])})
-    run.agree("data", dataset.describe())
-    run.agree("versions", run_directory.package_versions())
-    results = run.finished()
-    if results and not _report_asked():
-        print(f"{run.path} holds this run already, finished.")
-        return _print_results(run, results)
-
-    generator, discriminator = _build_models(dataset)
-    run.agree("models", {"generator": generator.get_config(), "discriminator": discriminator.get_config()})
-    trainer = loop.Trainer(generator, discriminator, plan, learning)
-    checkpoints = Checkpoints(run.file("checkpoints"), **trainer.state())
-    if not checkpoints.restore() and FLAGS.initial_run:
-        checkpoints.restore_models(os.path.join(FLAGS.initial_run, "checkpoints"))
-    if not results:
-        results = _train(run, trainer, checkpoints, dataset)
+    trainer = _trainer(dataset, plan, learning, distribution)
+    if run:
+        run.agree("models", trainer.players.configs())
+    checkpoints = _restore(trainer)
+    if not run:
+        return _follow(trainer, checkpoints, dataset)
+    results = _train(run, trainer, checkpoints, dataset)
     if results is None:
-        command = shlex.join(["python", "-m", "sensegen_tf.train", *sys.argv[1:]])
-        print(f"\nStopped and saved at step {int(trainer.step)} of {plan.steps}. To go on:\n  {command}")
-        return 130
+        return _stopped(trainer)
     _print_results(run, results)
     if _report_asked():
+        _report(run, results["model"], dataset, trainer)
+
+
+def _judge_finished(run, results, dataset, plan, learning):
+    """What there is to do of a run that is finished already: judge it where that is asked for."""
+    from sensegen_tf.training.distribution import Distribution
+
+    print(f"{run.path} holds this run already, finished.")
+    _print_results(run, results)
+    if _report_asked():
+        trainer = _trainer(dataset, plan, learning, Distribution("none"))
+        _restore(trainer)
         _report(run, results["model"], dataset, trainer)
 
 

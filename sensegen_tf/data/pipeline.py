@@ -1,6 +1,8 @@
 """Minibatches without end, as a pure function of a seed and the minibatch's number: from memory or from shards."""
 
+import collections
 import concurrent.futures
+import itertools
 import json
 import typing
 import zlib
@@ -13,6 +15,9 @@ from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.windows import Dataset, Standardizer, Windows, label_names, numbered
 from sensegen_tf.errors import InputError
 
+# Shards that are read side by side before they are asked for.
+_READ_AHEAD = 2
+
 
 class Minibatch(typing.NamedTuple):
     """Values float32 [B, T, C], physical; numbers of the label and of the person, int32 [B], in the sorted names."""
@@ -22,27 +27,29 @@ class Minibatch(typing.NamedTuple):
     person: np.ndarray
 
 
-def minibatches(windows, batch_size, seed, first, balance=False):
+def minibatches(windows, batch_size, seed, first, balance=False, share=(0, 1)):
     """Shuffled minibatches; every epoch visits every window once, in an order of its own.
 
     Args:
       windows: `Windows` or `Shards`.
-      batch_size: B.
+      batch_size: B, of all workers together.
       seed: two integers.
       first: number of the first minibatch, so that a run can go on where it stopped.
       balance: whether labels take turns, so that each has the same share of a minibatch whatever its number of windows.
+      share: number of this worker and how many there are; B is a multiple of that. The rows of windows in memory are
+        those of the one minibatch that there would be without workers. Of shards, each worker reads its own.
 
     Returns:
-      An iterator of `Minibatch`.
+      An iterator of `Minibatch` with this worker's rows.
 
     Raises:
-      InputError: `balance` with shards or without labels; while iterating, a damaged shard.
+      InputError: `balance` with shards or without labels; fewer shards than workers; while iterating, a damaged shard.
     """
     if balance:
         check_balance(windows)
     if isinstance(windows, Shards):
-        return windows.minibatches(batch_size, seed, first)
-    return _from_memory(windows, batch_size, seed, first, balance)
+        return windows.minibatches(batch_size, seed, first, share)
+    return _from_memory(windows, batch_size, seed, first, balance, share)
 
 
 def check_balance(windows):
@@ -57,7 +64,7 @@ def check_balance(windows):
         raise InputError("--balance_labels needs windows with at least two labels")
 
 
-def _from_memory(windows, batch_size, seed, first, balance):
+def _from_memory(windows, batch_size, seed, first, balance, share):
     labels = windows.labels if balance else np.zeros(windows.count, int)
     names, counts = np.unique(labels, return_counts=True)
     # Rows sorted by label: those of label k are rows[starts[k] : starts[k] + counts[k]].
@@ -67,19 +74,19 @@ def _from_memory(windows, batch_size, seed, first, balance):
     label = numbered(windows.label_names, windows.labels)
     person = numbered(windows.people, windows.subjects)
     all_rows = [tf.constant(each) for each in (windows.values, label, person)]
+    worker, workers = share
+    size = batch_size // workers
 
     def minibatch(number):
-        position = number * batch_size + tf.range(batch_size, dtype=tf.int64)  # [B]
+        position = number * batch_size + worker * size + tf.range(size, dtype=tf.int64)
         kind, position = position % kinds, position // kinds
         count = tf.gather(counts, kind)
         epoch = position // count
-        seeds = tf.stack([tf.fill([batch_size], tf.constant(s, tf.int64)) for s in seed] + [epoch], -1)  # [B, 3]
+        seeds = tf.stack([tf.fill([size], tf.constant(s, tf.int64)) for s in seed] + [epoch], -1)
         # The raw op, since tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
         shuffled = tf.raw_ops.RandomIndexShuffle(index=position % count, seed=seeds, max_index=count - 1, rounds=4)
         chosen = tf.gather(rows, tf.gather(starts, kind) + shuffled)
-        return Minibatch(
-            *(tf.ensure_shape(tf.gather(each, chosen), [batch_size, *each.shape[1:]]) for each in all_rows)
-        )
+        return Minibatch(*(tf.ensure_shape(tf.gather(each, chosen), [size, *each.shape[1:]]) for each in all_rows))
 
     return iter(tf.data.Dataset.counter(first).map(minibatch).prefetch(2))
 
@@ -120,32 +127,43 @@ class Shards:
                 missing -= len(parts[-1][0])
         return Windows(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
-    def minibatches(self, batch_size, seed, first):
-        """See `minibatches`: shards in an order drawn anew each epoch, and the windows of each likewise."""
+    def minibatches(self, batch_size, seed, first, share):
+        """See `minibatches`: shards in an order drawn anew each epoch, and the windows of each likewise.
+
+        Workers take turns in the order of the shards; each reads a few shards ahead, side by side.
+        """
+        worker, workers = share
+        if len(self._shards) < workers:
+            raise InputError(
+                f"{self._folder} has {len(self._shards)} shards of the split and there are {workers} workers, each of "
+                "which reads its own; prepare it again with smaller shards, --shard_windows"
+            )
+        size = batch_size // workers
         sizes = np.array([shard["windows"] for shard in self._shards])
-        epoch, skip = divmod(first * batch_size, self.count)
-        visits = self._visits(sizes, seed, epoch)
+        visits = itertools.islice(self._visits(sizes, seed), worker, None, workers)
+        visit, skip = _skip_visits(visits, sizes, first * size)
         rest = None
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            visit, skip = _skip_visits(visits, sizes, skip)
-            pending = pool.submit(self._shuffled, visit, seed)
+        with concurrent.futures.ThreadPoolExecutor(_READ_AHEAD) as pool:
+            pending = collections.deque(
+                pool.submit(self._shuffled, each, seed)
+                for each in itertools.chain([visit], itertools.islice(visits, _READ_AHEAD - 1))
+            )
             while True:
-                windows = [each[skip:] for each in pending.result()]
+                windows = [each[skip:] for each in pending.popleft().result()]
                 skip = 0
-                pending = pool.submit(self._shuffled, next(visits), seed)
+                pending.append(pool.submit(self._shuffled, next(visits), seed))
                 if rest:
                     windows = [np.concatenate(pair) for pair in zip(rest, windows, strict=True)]
-                whole = len(windows[0]) // batch_size * batch_size
-                for start in range(0, whole, batch_size):
-                    yield Minibatch(*(each[start : start + batch_size] for each in windows))
+                whole = len(windows[0]) // size * size
+                for start in range(0, whole, size):
+                    yield Minibatch(*(each[start : start + size] for each in windows))
                 rest = [each[whole:].copy() for each in windows]
 
-    def _visits(self, sizes, seed, epoch):
+    def _visits(self, sizes, seed):
         """(epoch, shard) without end."""
-        while True:
+        for epoch in itertools.count():
             for index in np.random.default_rng([*seed, epoch]).permutation(len(sizes)):
                 yield epoch, int(index)
-            epoch += 1
 
     def _shuffled(self, visit, seed):
         epoch, index = visit

@@ -30,9 +30,14 @@ class Checkpoints:
 
     def __init__(self, folder, **objects):
         # Variables by name of their object, since tf.train.Checkpoint does not see into lists of Keras layers.
+        self._objects = objects
         self._checkpoint = tf.train.Checkpoint(**{name: _variables(each) for name, each in objects.items()})
         self._models = {name: each for name, each in objects.items() if isinstance(each, keras.Model)}
         self._manager = tf.train.CheckpointManager(self._checkpoint, os.fspath(folder), max_to_keep=2)
+
+    def variables(self):
+        """All the `tf.Variable`s that are saved."""
+        return [variable for each in self._objects.values() for variable in _variables(each)]
 
     def restore(self):
         """Restores the newest save; returns whether there was one.

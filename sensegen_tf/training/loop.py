@@ -38,7 +38,8 @@ class TrainingConfig:
         spikes on the grid (Theis et al., 2016, section 3.1).
       generator_objective: what the generator descends: "likelihood", "adversarial" or "both".
       adversarial_weight: of the adversarial loss beside the likelihood, at least 0.
-      adversarial_batch_size: series of the generator's own in a step of its adversarial loss.
+      adversarial_batch_size: series of the generator's own in a step of its adversarial loss, at most: they have the
+        labels of every row of the minibatch, or of every second, third and so on.
     """
 
     batch_size: int
@@ -61,6 +62,11 @@ class TrainingConfig:
             if not 0 < value < math.inf:
                 raise InputError(f"--{name} must be above 0 and finite, got {value}")
 
+    @property
+    def adversarial_stride(self):
+        """Of every how many rows of a minibatch the label is that of a series of the generator's own."""
+        return -(-self.batch_size // self.adversarial_batch_size)
+
 
 class NotFiniteError(InputError):
     """The loss or the gradient of a step is not finite."""
@@ -73,11 +79,19 @@ class Trainer:
       generator, discriminator: built models.
       schedule: a `Schedule`.
       config: a `TrainingConfig`.
+      distribution: a `Distribution`, in whose scope the models were made.
+
+    Raises:
+      InputError: the replicas cannot share a minibatch alike.
     """
 
-    def __init__(self, generator, discriminator, schedule, config):
-        self.players = Players(generator, discriminator, schedule, config)
+    def __init__(self, generator, discriminator, schedule, config, distribution):
+        by_likelihood = config.generator_objective == "likelihood"
+        distribution.check_batch(config.batch_size, 1 if by_likelihood else config.adversarial_stride)
+        with distribution.scope():
+            self.players = Players(generator, discriminator, schedule, config, distribution)
         self.generator, self.schedule, self.config = generator, schedule, config
+        self.distribution = distribution
         self.step = tf.Variable(0, dtype=tf.int64)
         self.loss_sums = {player: tf.Variable(0.0, dtype=tf.float64) for player in (DISCRIMINATOR, GENERATOR)}
 
@@ -96,8 +110,12 @@ class Trainer:
         """The seed [2] of draw `number` of a random stream."""
         return tf.random.experimental.stateless_fold_in([self.config.seed, stream], number)
 
-    def _noise(self, stream, number, rows, steps):
-        return self.players.noise(self._seed(stream, number), tf.constant(rows), tf.constant(steps))
+    def _noise(self, stream, number, rows, steps, own=slice(None)):
+        """Noise of the rows `own` of as many series; a row's does not depend on which are asked for."""
+        seeds = tf.random.stateless_uniform(
+            [rows], self._seed(stream, number), minval=None, maxval=None, dtype=tf.int64, alg="philox"
+        )
+        return self.players.noise(seeds[own], tf.constant(steps))
 
     def generate(self, stream, number, label, steps):
         """Standardised series [B, steps, C] with labels int32 [B] for draw `number` of a random stream."""
@@ -108,19 +126,21 @@ class Trainer:
         """The same rows at every call, so that pictures along the training can be compared; standardised."""
         return self.generate(_ROLLOUT_FOR_PICTURE, 0, label, steps).numpy()
 
-    def _seen(self, dataset, values, stream, number):
-        """Physical values [N, T, C] as the models see them: standardised, spread over the steps of their grid."""
+    def _seen(self, dataset, values, stream, number, rows, own=slice(None)):
+        """Physical values [N, T, C], the rows `own` of `rows` ones, as the models see them: standardised, spread over
+        the steps of their grid."""
         values = tf.convert_to_tensor(dataset.standardizer.to_standard(values))
         if not self.config.dequantize or not dataset.grid.any():
             return values
-        noise = tf.random.stateless_uniform(values.shape, self._seed(stream, number), -0.5, 0.5, alg="philox")
-        return values + dataset.grid / dataset.standardizer.std * noise
+        shape = [rows, *values.shape[1:]]
+        noise = tf.random.stateless_uniform(shape, self._seed(stream, number), -0.5, 0.5, alg="philox")
+        return values + dataset.grid / dataset.standardizer.std * noise[own]
 
     def standardized(self, dataset, windows):
         """`Windows` as the models see them: values [N, T, C] and labels int32 [N]."""
         names = dataset.training.label_names if self.generator.labels else ()
         label = numbered(names, windows.labels)
-        return self._seen(dataset, windows.values, _GRID_FOR_EVALUATION, 0).numpy(), label
+        return self._seen(dataset, windows.values, _GRID_FOR_EVALUATION, 0, windows.count).numpy(), label
 
     def log_likelihood(self, dataset, windows):
         """Log-likelihood of `Windows` as the models see them: float32 [N], nats."""
@@ -154,27 +174,30 @@ class Trainer:
         }
 
     def _minibatch(self, dataset, minibatch, player, number):
-        """The arguments of the player's step."""
+        """The arguments of the player's step: this worker's rows of the minibatch, dealt out to its replicas."""
+        rows, own = self.config.batch_size, self.distribution.rows(self.config.batch_size)
         real, label, person = minibatch
-        real, label = self._seen(dataset, real, _GRID_FOR[player], number), tf.convert_to_tensor(label)
-        rows, steps = real.shape[:2]
+        steps = real.shape[1]
+        real = self._seen(dataset, real, _GRID_FOR[player], number, rows, own)
+        label = tf.convert_to_tensor(label)
         if player == DISCRIMINATOR:
-            return real, self.generate(_ROLLOUT_FOR_TRAINING, number, label, steps), label
+            return self.distribution.deal((real, label, *self._noise(_ROLLOUT_FOR_TRAINING, number, rows, steps, own)))
         code = tf.random.stateless_normal(
             [rows, self.generator.code_size], self._seed(_CODE_FOR_GENERATOR, number), alg="philox"
         )
         dropout = self._seed(_DROPOUT_FOR_GENERATOR, number) + tf.pad(tf.range(rows)[:, None], [[0, 0], [0, 1]])
-        batch = real, label, tf.convert_to_tensor(person), code, dropout
+        batch = real, label, tf.convert_to_tensor(person), code[own], dropout[own]
         if self.config.generator_objective == "likelihood":
-            return (batch,)
-        own = min(rows, self.config.adversarial_batch_size)
-        return batch, *self._noise(_ROLLOUT_FOR_GENERATOR, number, own, steps)
+            return (self.distribution.deal(batch),)
+        rollouts = len(range(0, rows, self.config.adversarial_stride))
+        noise = self._noise(_ROLLOUT_FOR_GENERATOR, number, rollouts, steps, self.distribution.rows(rollouts))
+        return self.distribution.deal((batch, *noise, label[:: self.config.adversarial_stride]))
 
     def _learner(self, dataset):
         """A function of a turn that runs its step and returns the loss."""
         batch_size, seed, balance = self.config.batch_size, self.config.seed, self.config.balance_labels
         source, current = {}, {}
-        by_likelihood = self.config.generator_objective == "likelihood"
+        by_likelihood, distribution = self.config.generator_objective == "likelihood", self.distribution
         steps = {
             DISCRIMINATOR: self.players.discriminator_step,
             GENERATOR: self.players.generator_step if by_likelihood else self.players.adversarial_generator_step,
@@ -185,13 +208,15 @@ class Trainer:
             player, number = turn.player, turn.minibatch
             if player not in source:
                 stream = (seed, _REAL_FOR[player])
-                source[player] = minibatches(dataset.training, batch_size, stream, number, balance)
+                share = distribution.worker, distribution.workers
+                source[player] = minibatches(dataset.training, batch_size, stream, number, balance, share)
             if player not in current or current[player][0] != number:
                 current[player] = number, self._minibatch(dataset, next(source[player]), player, number)
             return current[player][1]
 
         def learn(turn):
-            loss, norm = (float(value) for value in steps[turn.player](*data(turn)))
+            with distribution.lost_workers():
+                loss, norm = (float(value) for value in steps[turn.player](*data(turn)))
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise NotFiniteError(
                     f"step {turn.step} ({turn.player}, outer iteration {turn.outer}): the loss is {loss}, the norm of "
@@ -202,22 +227,25 @@ class Trainer:
 
         return learn
 
-    def fit(self, dataset, checkpoints, on_step, on_outer, should_stop):
+    def fit(self, dataset, checkpoints, on_step=None, on_outer=None, should_stop=lambda: False):
         """Runs the schedule from the restored step to its end, or until it is told to stop.
 
         Args:
           dataset: a `Dataset`; at most `evaluation_windows` of its held-out windows, evenly spread, are measured.
           checkpoints: `Checkpoints` of `state()`, already restored.
-          on_step: called with (turn, loss) after every step.
-          on_outer: called with the metrics (a dictionary) after every outer iteration, before it is saved.
-          should_stop: called after every step; where it returns True the step is saved and the loop left.
+          on_step: called with (turn, loss) after every step; or None.
+          on_outer: called with the metrics (a dictionary) after every outer iteration, before it is saved; None for not
+            to measure. Of several workers, the chief alone saves.
+          should_stop: called after every step; where it returns True in a worker, the step is saved and the loop left.
 
         Returns:
           Whether the schedule came to its end.
 
         Raises:
           NotFiniteError: see there. The last save is of finite weights.
+          WorkerLostError: another worker ended.
         """
+        chief = self.distribution.chief
         held_out = self.standardized(dataset, dataset.heldout.spread(self.config.evaluation_windows))
         learn = self._learner(dataset)
         saved = time.monotonic()
@@ -226,11 +254,12 @@ class Trainer:
             loss = learn(turn)
             self.loss_sums[turn.player].assign_add(loss)
             self.step.assign(number + 1)
-            on_step(turn, loss)
-            if turn.ends_outer:
+            if on_step:
+                on_step(turn, loss)
+            if turn.ends_outer and on_outer:
                 on_outer(self._outer_metrics(held_out, turn.outer))
-            stop = should_stop()
-            if stop or turn.ends_outer or time.monotonic() - saved >= self.config.checkpoint_seconds:
+            stop = self.distribution.any(should_stop())
+            if chief and (stop or turn.ends_outer or time.monotonic() - saved >= self.config.checkpoint_seconds):
                 checkpoints.save(number + 1)
                 saved = time.monotonic()
             if stop and number + 1 < self.schedule.steps:

@@ -11,6 +11,13 @@ from sensegen_tf.training import losses
 CHUNK = 256
 
 
+class SummedAdam(keras.optimizers.Adam):
+    """Adam of gradients that are summed over the replicas already: Keras sums them itself, but clips them before."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
+
+
 class Players:
     """Generator and discriminator while they learn.
 
@@ -18,10 +25,12 @@ class Players:
       generator, discriminator: built models.
       schedule: a `Schedule`.
       config: a `training.loop.TrainingConfig`.
+      distribution: the `Distribution` whose replicas learn; the batches of the steps are dealt out by it.
     """
 
-    def __init__(self, generator, discriminator, schedule, config):
+    def __init__(self, generator, discriminator, schedule, config, distribution):
         self.generator, self.discriminator, self._config = generator, discriminator, config
+        self._distribution = distribution
         outer = schedule.outer_iterations
         self.generator_optimizer = self._optimizer(config.generator_learning_rate, outer * schedule.generator_steps)
         self.discriminator_optimizer = self._optimizer(
@@ -30,27 +39,41 @@ class Players:
         self.generator_optimizer.build(generator.trainable_variables)
         self.discriminator_optimizer.build(discriminator.trainable_variables)
 
+    def configs(self):
+        """The configurations of both models, as JSON can hold them."""
+        return {"generator": self.generator.get_config(), "discriminator": self.discriminator.get_config()}
+
     def _optimizer(self, learning_rate, steps):
         if self._config.learning_rate_decay == "cosine":
             learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, max(1, steps))
-        return keras.optimizers.Adam(learning_rate, global_clipnorm=self._config.gradient_clip_norm)
+        return SummedAdam(learning_rate, global_clipnorm=self._config.gradient_clip_norm)
 
     def _gradient(self, loss_function, model, *batch):
-        """The mean loss of a minibatch and its gradient, taken in parts side by side."""
+        """This replica's share of the mean loss of a minibatch and of its gradient, taken in parts side by side."""
+        replicas = self._distribution.replicas
         rows = batch[0].shape[0]
         variables = [variable.value for variable in model.trainable_variables]
         total, sums = 0.0, [0.0] * len(variables)
-        for part in parts(rows):
+        for part in parts(rows, replicas):
             with tf.GradientTape() as tape:
-                loss = loss_function(*(each[part] for each in batch)) * ((part.stop - part.start) / rows)
+                loss = loss_function(*(each[part] for each in batch)) * ((part.stop - part.start) / (rows * replicas))
             gradients = tape.gradient(loss, variables)
             total, sums = total + loss, [a + b for a, b in zip(sums, gradients, strict=True)]
         return total, sums
 
-    @tf.function(jit_compile=True)
+    def _learn(self, model, optimizer, loss, gradients):
+        """Updates the model in every replica by what all have found; the loss and the norm of the gradient."""
+        if self._distribution.alone:
+            return loss, self._compiled_update(model, optimizer, gradients)
+        # Replicas meet in the update, which they cannot do in a function that is compiled for each.
+        loss, *gradients = self._distribution.summed([loss, *gradients])
+        return loss, self._update(model, optimizer, gradients)
+
     def _update(self, model, optimizer, gradients):
         optimizer.apply(gradients, model.trainable_variables)
         return tf.linalg.global_norm(gradients)
+
+    _compiled_update = tf.function(_update, jit_compile=True)
 
     @tf.function(jit_compile=True)
     def _log_prob(self, prediction, real):
@@ -76,28 +99,33 @@ class Players:
         Returns:
           Loss and gradient norm.
         """
-        loss, gradients = self._likelihood(batch)
-        return loss, self._update(self.generator, self.generator_optimizer, gradients)
+        return self._distribution.run(self._generator_step, (batch,))
+
+    def _generator_step(self, batch):
+        return self._learn(self.generator, self.generator_optimizer, *self._likelihood(batch))
 
     @tf.function
-    def adversarial_generator_step(self, batch, noise, series_noise):
+    def adversarial_generator_step(self, batch, *own):
         """One step of the generator through what the discriminator says of its rollouts, and where the objective is
         "both", by likelihood as well.
 
         Args:
           batch: as `generator_step`.
-          noise, series_noise: of A rollouts, at most B, see `Generator.noise`; they have the first A labels.
+          own: noise and series noise of A rollouts, see `Generator.noise`, and their labels, int32 [A].
 
         Returns:
           Loss and gradient norm.
         """
-        weight, label = self._config.adversarial_weight, batch[1]
-        total, sums = self._adversarial(noise, series_noise, label[: noise.shape[0]])
+        return self._distribution.run(self._adversarial_step, (batch, *own))
+
+    def _adversarial_step(self, batch, *own):
+        weight = self._config.adversarial_weight / self._distribution.replicas
+        total, sums = self._adversarial(*own)
         total, sums = weight * total, [weight * each for each in sums]
         if self._config.generator_objective == "both":
             likelihood, gradients = self._likelihood(batch)
             total, sums = total + likelihood, [a + b for a, b in zip(sums, gradients, strict=True)]
-        return total, self._update(self.generator, self.generator_optimizer, sums)
+        return self._learn(self.generator, self.generator_optimizer, total, sums)
 
     @tf.function(jit_compile=True)
     def _adversarial(self, noise, series_noise, label):
@@ -110,20 +138,28 @@ class Players:
         return loss, tape.gradient(loss, variables, unconnected_gradients="zero")
 
     @tf.function
-    def discriminator_step(self, real, generated, label):
-        """One step of the discriminator on two times [B, T, C] with the same labels; returns loss and gradient norm."""
+    def discriminator_step(self, *batch):
+        """One step of the discriminator on real series and as many of the generator's, with the same labels.
 
+        Args:
+          batch: standardised series [B, T, C]; labels, int32 [B]; noise and series noise, see `Generator.noise`.
+
+        Returns:
+          Loss and gradient norm.
+        """
+        return self._distribution.run(self._discriminator_step, batch)
+
+    def _discriminator_step(self, real, label, *noise):
         def loss(real, generated, label):
             logits = self.discriminator(tf.concat([real, generated], 0), tf.concat([label, label], 0))  # [2 B]
             return losses.minimax_discriminator_loss(*tf.split(logits, 2))
 
-        total, gradients = self._gradient(loss, self.discriminator, real, generated, label)
-        return total, self._update(self.discriminator, self.discriminator_optimizer, gradients)
+        found = self._gradient(loss, self.discriminator, real, self.generate(*noise, label), label)
+        return self._learn(self.discriminator, self.discriminator_optimizer, *found)
 
     @tf.function
-    def noise(self, seed, rows, steps):
-        """Noise of `rows` series of `steps` samples from a seed [2], see `Generator.noise`."""
-        seeds = tf.random.stateless_uniform([rows], seed, minval=None, maxval=None, dtype=tf.int64, alg="philox")
+    def noise(self, seeds, steps):
+        """Noise of series of `steps` samples from a seed each, int64 [B], see `Generator.noise`."""
         return self.generator.noise(seeds, steps)
 
     @tf.function

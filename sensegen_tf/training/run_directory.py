@@ -20,7 +20,13 @@ _PACKAGES = ("sensegen_tf", "tensorflow", "keras", "tf-keras", "tensorflow-proba
 
 # These change where things lie, how often they are saved and how they are judged, not what they are; data is compared
 # by its checksum.
-_FREE_FLAGS = {"data_dir", "run_dir", "model_dir", "checkpoint_seconds", "report", "quick_report"}
+_FREE_FLAGS = {"data_dir", "run_dir", "model_dir", "checkpoint_seconds", "report", "quick_report", "strategy"}
+
+
+def what_counts(started_with):
+    """What a run was started with, without what may change from one start to the next."""
+    flags = {name: value for name, value in started_with["flags"].items() if name not in _FREE_FLAGS}
+    return {**started_with, "flags": flags}
 
 
 def package_versions():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
+import tensorflow as tf
 
 from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.windows import Dataset, Standardizer, Windows
@@ -12,6 +13,7 @@ from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.zoo import DiscriminatorConfig, GeneratorConfig
 from sensegen_tf.training.checkpoints import Checkpoints
+from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.loop import NotFiniteError, Trainer, TrainingConfig
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR, algorithm1, alternating
 
@@ -48,7 +50,12 @@ def trainer(schedule, how=None, **changes):
     discriminator = Discriminator(DiscriminatorConfig(units=(6,), dense_units=4), 1, seed=0, **how)
     generator.build()
     discriminator.build()
-    return Trainer(generator, discriminator, schedule, dataclasses.replace(CONFIG, **changes))
+    return Trainer(generator, discriminator, schedule, dataclasses.replace(CONFIG, **changes), Distribution("none"))
+
+
+def noise(trained, rows, number=0):
+    """Of that many series of 12 samples."""
+    return trained.players.noise(tf.range(rows, dtype=tf.int64) + 1000 * number, 12)
 
 
 def fit(trained, folder, data=None, stop_after=None):
@@ -133,7 +140,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path)
 
 @pytest.mark.parametrize("rows", [1, 16, 33])
 def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, monkeypatch):
-    real, generated = series(rows), series(2 * rows)[rows:]
+    real = series(rows)
     results = []
     for gpu in (False, True):  # On a GPU a minibatch is one part.
         monkeypatch.setattr(parts, "on_gpu", lambda gpu=gpu: gpu)
@@ -141,7 +148,7 @@ def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, 
         label = np.zeros(rows, np.int32)
         steps = [
             trained.players.generator_step(batch(real)),
-            trained.players.discriminator_step(real, generated, label),
+            trained.players.discriminator_step(real, label, *noise(trained, rows)),
         ]
         results.append(([float(value) for step in steps for value in step], weights(trained)))
     (numbers, in_parts), (expected, whole) = results
@@ -175,8 +182,8 @@ def test_the_adversarial_objective_makes_series_that_the_discriminator_takes_for
     real, generated = 3 + series(), series()
     label = np.zeros(40, np.int32)
     for _ in range(60):
-        trained.players.discriminator_step(real, generated, label)
-    other_noise = trained.players.noise([0, 100], 40, 12)
+        trained.players.discriminator_step(real, label, *noise(trained, 40))
+    other_noise = noise(trained, 40, 100)
 
     def taken_for_real():
         _, logits = trained.players.judge(real, trained.players.generate(*other_noise, label), label)
@@ -184,7 +191,8 @@ def test_the_adversarial_objective_makes_series_that_the_discriminator_takes_for
 
     before = taken_for_real()
     for number in range(60):
-        trained.players.adversarial_generator_step(batch(generated), *trained.players.noise([0, number], 16, 12))
+        own = *noise(trained, 16, number), label[:16]
+        trained.players.adversarial_generator_step(batch(generated), *own)
     assert taken_for_real() > before + 0.5
 
 
@@ -192,12 +200,12 @@ def test_both_objectives_add_up():
     losses = {}
     for objective in ("likelihood", "adversarial", "both"):
         trained = trainer(alternating(1), generator_objective=objective, adversarial_weight=0.5)
-        noise = trained.players.noise([0, 1], 8, 12)
+        own = *noise(trained, 8), np.zeros(8, np.int32)
         step = trained.players.adversarial_generator_step
         if objective == "likelihood":
             losses[objective] = float(trained.players.generator_step(batch(series()))[0])
         else:
-            losses[objective] = float(step(batch(series()), *noise)[0])
+            losses[objective] = float(step(batch(series()), *own)[0])
     assert losses["both"] == pytest.approx(losses["likelihood"] + losses["adversarial"], rel=1e-4)
 
 
@@ -227,7 +235,7 @@ def test_with_codes_the_likelihood_is_the_mean_over_everybodys():
     discriminator.build()
     kernel = generator.start.dense.kernel
     kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
-    trained = Trainer(generator, discriminator, alternating(1), CONFIG)
+    trained = Trainer(generator, discriminator, alternating(1), CONFIG, Distribution("none"))
     real, label = series(5), np.zeros(5, np.int32)
     under = []
     for person in range(3):

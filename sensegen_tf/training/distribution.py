@@ -1,0 +1,206 @@
+"""One training on several devices or machines, by TensorFlow's own distribution (`tf.distribute`).
+
+Data parallelism in step: every replica takes its rows of the one minibatch, gradients are summed over all of them, and
+all make the same update. The global minibatch does not depend on the number of replicas.
+"""
+
+import contextlib
+import json
+import os
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from sensegen_tf.errors import InputError
+
+STRATEGIES = ("none", "mirrored", "multi_worker")
+_EXAMPLE = '{"cluster": {"worker": ["host0:5000", "host1:5000"]}, "task": {"type": "worker", "index": 0}}'
+
+
+class WorkerLostError(InputError):
+    """Another worker of the cluster ended or cannot be reached."""
+
+
+class Distribution:
+    """Replicas that train together. Make it before TensorFlow does anything else.
+
+    Args:
+      name: "none"; "mirrored", a replica on every GPU of this machine (where there is none, on every logical CPU); or
+        "multi_worker", the workers that the environment variable TF_CONFIG names, which all run the same command.
+
+    Attributes:
+      replicas: R, how many there are in all.
+      workers: processes.
+      worker: this one's number.
+      chief: whether this one writes.
+
+    Raises:
+      InputError: TF_CONFIG is missing or not what TensorFlow documents, or the cluster does not come together.
+    """
+
+    def __init__(self, name):
+        self._strategy, self.workers, self.worker = None, 1, 0
+        if name == "mirrored":
+            devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+            self._strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+        elif name == "multi_worker":
+            self.workers, self.worker = _cluster()
+            with self.lost_workers():
+                self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        self.replicas = self._strategy.num_replicas_in_sync if self._strategy else 1
+        self.chief = self.worker == 0
+        self._any, self._alike = tf.function(self._summed_flag), tf.function(self._gathered)
+
+    def scope(self):
+        """Context manager: variables that are made in it are kept alike in all replicas."""
+        return self._strategy.scope() if self._strategy else contextlib.nullcontext()
+
+    def rows(self, batch_size):
+        """The slice of a minibatch's rows that are this worker's."""
+        return slice(*(batch_size * (self.worker + end) // self.workers for end in (0, 1)))
+
+    def check_batch(self, batch_size, stride=1):
+        """Refuses a minibatch that replicas cannot share alike, nor every `stride`th row of it."""
+        if self.replicas > 1 and batch_size % (self.replicas * stride):
+            raise InputError(
+                f"--batch_size={batch_size} is no multiple of {self.replicas * stride}: {self.replicas} replicas share "
+                "it" + (f", each with a series of the generator's own for {stride} rows" if stride > 1 else "")
+            )
+
+    @property
+    def alone(self):
+        """Whether there is no strategy, so that no replica has to wait for another."""
+        return self._strategy is None
+
+    def deal(self, batch):
+        """A structure of arrays of this worker's rows, dealt out to its replicas."""
+        if not self._strategy:
+            return batch
+        local = self.replicas // self.workers
+
+        def values(array):
+            def own(context):
+                place = context.replica_id_in_sync_group - self.worker * local
+                return array[slice(*(len(array) * (place + end) // local for end in (0, 1)))]
+
+            return self._strategy.experimental_distribute_values_from_function(own)
+
+        return tf.nest.map_structure(values, batch)
+
+    def run(self, step, batch):
+        """Runs `step` in every replica on its part of a dealt batch; called in a `tf.function`.
+
+        Returns:
+          What it returns, which must be alike in all of them.
+        """
+        if not self._strategy:
+            return step(*batch)
+        found = self._strategy.run(step, batch)
+        return tf.nest.map_structure(lambda each: self._strategy.experimental_local_results(each)[0], found)
+
+    def summed(self, tensors):
+        """The sums over the replicas of a list of tensors; called in a step."""
+        if not self._strategy:
+            return tensors
+        # A tensor from outside the step lies on no device, and the engine asks where it lies.
+        tensors = [tf.identity(each) for each in tensors]
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tensors)
+
+    def any(self, flag):
+        """Whether `flag` is True in any worker; all must ask."""
+        if self.workers == 1:
+            return flag
+        with self.lost_workers():
+            return bool(self._any(tf.constant(float(flag))) > 0)
+
+    def _summed_flag(self, flag):
+        return self.run(lambda flag: self.summed([flag])[0], (flag,))
+
+    def take_from_chief(self, variables):
+        """Gives variables the chief's values in every worker; another processor may have rounded them otherwise."""
+        if self.workers == 1:
+            return
+
+        def of_chief(values):
+            first = tf.distribute.get_replica_context().replica_id_in_sync_group == 0
+            return self.summed([tf.where(first, value, tf.zeros_like(value)) for value in values])
+
+        total = tf.function(lambda *values: self.run(of_chief, (values,)))
+        # A list is summed in one piece, which is of one type.
+        for dtype in sorted({each.dtype for each in variables}, key=str):
+            of_type = [each for each in variables if each.dtype == dtype]
+            with self.lost_workers():
+                values = total(*(tf.convert_to_tensor(each) for each in of_type))
+            for variable, value in zip(of_type, values, strict=True):
+                variable.assign(value)
+
+    def check_alike(self, described):
+        """Refuses workers that were started on something else.
+
+        Args:
+          described: what must be the same in all, as JSON can hold it.
+
+        Raises:
+          InputError: in all workers, where one differs from the chief.
+        """
+        if self.workers == 1:
+            return
+        own = zlib.crc32(json.dumps(described, sort_keys=True).encode())
+        with self.lost_workers():
+            every = self._alike(tf.constant([own], tf.int64)).numpy()[:: self.replicas // self.workers]
+        others = np.flatnonzero(every != every[0])
+        if len(others):
+            raise InputError(
+                f"worker {', '.join(map(str, others))} was started with other flags, other data or other package "
+                "versions than worker 0; give all the same command and the same recordings"
+            )
+
+    def _gathered(self, value):
+        # A tensor from outside the step lies on no device, and the engine asks where it lies.
+        return self.run(lambda: tf.distribute.get_replica_context().all_gather(tf.identity(value), 0), ())
+
+    @contextlib.contextmanager
+    def lost_workers(self):
+        """Context manager: TensorFlow's errors of a cluster become a `WorkerLostError`."""
+        try:
+            yield
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+            if self.workers == 1:
+                raise
+            raise WorkerLostError(_lost(error)) from error
+
+
+def _lost(error):
+    reason = error.message.splitlines()[0][:200]
+    return (
+        f"another worker of the cluster ended or cannot be reached ({reason}). Training stopped; the last checkpoint "
+        "is intact. Look into that worker's messages, then start all workers again with the same command to go on"
+    )
+
+
+def _cluster():
+    """How many workers TF_CONFIG names, and which of them this is.
+
+    Raises:
+      InputError: it is missing or not what TensorFlow documents.
+    """
+    text = os.environ.get("TF_CONFIG")
+    if not text:
+        raise InputError(
+            "--strategy=multi_worker needs the environment variable TF_CONFIG, which names the workers and which of "
+            f"them this is, such as TF_CONFIG='{_EXAMPLE}'"
+        )
+    try:
+        config = json.loads(text)
+        cluster, task = config["cluster"], config["task"]
+        chiefs, workers = (len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+        number = int(task["index"]) + {"chief": 0, "worker": chiefs}[task["type"]]
+        if not set(cluster) <= {"chief", "worker"} or not 0 <= number < chiefs + workers or chiefs > 1:
+            raise ValueError("the cluster consists of workers and at most one chief, and the task is one of them")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"TF_CONFIG does not name workers and which of them this is: {error!r}. It must look like {_EXAMPLE}, got "
+            f"{text}"
+        ) from error
+    return chiefs + workers, number

@@ -1,0 +1,185 @@
+"""Workers on loopback, each a process of its own, as a cluster would start them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sensegen_tf.errors import InputError
+from sensegen_tf.training.distribution import Distribution
+from sensegen_tf.training.run_directory import read_metrics
+
+# Sums over replicas round otherwise than those over the parts of one minibatch, and Adam carries that on.
+_BOUND = 1e-4
+_TWO_CPUS = """
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from sensegen_tf import commands, train
+commands.run(train.main)
+"""
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """Twelve noisy sines of two channels."""
+    rng = np.random.default_rng(0)
+    phase = rng.uniform(0, 2 * np.pi, [12, 1, 1])
+    path = tmp_path_factory.mktemp("recordings") / "series.npz"
+    np.savez(path, series=(np.sin(np.arange(400)[:, None] / 3 + phase) + rng.normal(0, 0.1, [12, 400, 2])).astype("f"))
+    return path
+
+
+def flags(recordings, run, outer=12):
+    return [
+        *("--source=table", f"--data_dir={recordings}", "--rate_hz=10", "--window_length=16", "--stride=16"),
+        *("--model=sensegen_small", "--batch_size=16", f"--outer_iterations={outer}", "--discriminator_steps=2"),
+        *("--generator_steps=2", "--generator_objective=both", "--adversarial_batch_size=8", "--checkpoint_seconds=0"),
+        *("--evaluation_windows=64", f"--run_dir={run}"),
+    ]
+
+
+def start(*arguments, module=("-m", "sensegen_tf.train"), **environment):
+    return subprocess.Popen(
+        [sys.executable, *module, *arguments],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def start_workers(*arguments, of_second=()):
+    """Two workers; the second with some flags more."""
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind(("localhost", 0))
+        cluster = {"worker": [f"localhost:{each.getsockname()[1]}" for each in (one, other)]}
+    return [
+        start(
+            *("--strategy=multi_worker", *arguments, *more),
+            TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+        )
+        for index, more in enumerate([(), of_second])
+    ]
+
+
+def ends(processes, timeout=300):
+    """Exit status and messages of each."""
+    try:
+        texts = [process.communicate(timeout=timeout) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(process.returncode, out + err) for process, (out, err) in zip(processes, texts, strict=True)]
+
+
+def first_outer_iteration(run, process):
+    """Waits for it."""
+    deadline = time.monotonic() + 300
+    while not read_metrics(run):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.1)
+
+
+def weights(run):
+    """Name -> value of everything in the newest checkpoint that is a number."""
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(os.path.join(run, "checkpoints")))
+    types = reader.get_variable_to_dtype_map()
+    return {name: reader.get_tensor(name) for name in sorted(types) if types[name] != tf.string}
+
+
+def assert_alike(run, other):
+    assert [row["outer"] for row in read_metrics(run)] == [row["outer"] for row in read_metrics(other)]
+    for row, expected in zip(read_metrics(run), read_metrics(other), strict=True):
+        for name in ("generator_loss", "discriminator_loss", "heldout_nll"):
+            assert row[name] == pytest.approx(expected[name], abs=_BOUND)
+    expected = weights(other)
+    assert weights(run).keys() == expected.keys()
+    for name, value in weights(run).items():
+        np.testing.assert_allclose(value, expected[name], atol=_BOUND, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def alone(recordings, tmp_path_factory):
+    """A run of one process."""
+    run = tmp_path_factory.mktemp("alone") / "run"
+    [(status, text)] = ends([start(*flags(recordings, run))])
+    assert status == 0, text
+    return run
+
+
+def test_two_workers_learn_the_same_as_one_process_and_go_on_after_one_died(recordings, alone, tmp_path):
+    run = tmp_path / "run"
+    chief, worker = start_workers(*flags(recordings, run))
+    first_outer_iteration(run, chief)
+    worker.kill()
+    (status, text), _ = ends([chief, worker])
+    assert status == 2 and "another worker of the cluster ended" in text and "the last checkpoint is intact" in text
+    died = len(read_metrics(run))
+    assert died < 12 and not (run / "finished.json").exists()
+
+    (status, text), (follower_status, follower_text) = ends(start_workers(*flags(recordings, run)))
+    assert (status, follower_status) == (0, 0), text + follower_text
+    assert "going on from step" in text and "worker 1 of 2" in follower_text
+    assert_alike(run, alone)
+    assert os.listdir(run / "model") == ["1"]
+
+    # Once more: there is nothing left to do.
+    (status, text), (follower_status, _) = ends(start_workers(*flags(recordings, run)))
+    assert (status, follower_status) == (0, 0) and "holds this run already, finished" in text
+
+
+def test_a_worker_that_is_asked_to_stop_stops_all(recordings, tmp_path):
+    run = tmp_path / "run"
+    chief, worker = start_workers(*flags(recordings, run, outer=500))
+    first_outer_iteration(run, chief)
+    worker.send_signal(signal.SIGTERM)
+    for status, text in ends([chief, worker]):
+        assert status == 130 and "Stopped and saved at step" in text, text
+
+
+def test_workers_that_were_started_on_something_else_are_refused(recordings, tmp_path):
+    run = tmp_path / "run"
+    for status, text in ends(start_workers(*flags(recordings, run), of_second=["--seed=1"])):
+        assert status == 2 and "worker 1 was started with other flags" in text, text
+    assert not run.exists()
+
+
+def test_two_devices_learn_the_same_as_one(recordings, alone, tmp_path):
+    mirrored = start(*flags(recordings, tmp_path / "run"), "--strategy=mirrored", module=("-c", _TWO_CPUS))
+    [(status, text)] = ends([mirrored])
+    assert status == 0, text
+    assert_alike(tmp_path / "run", alone)
+
+
+def test_a_batch_that_the_replicas_cannot_share_is_refused(recordings, tmp_path):
+    arguments = [*flags(recordings, tmp_path / "run"), "--strategy=mirrored", "--batch_size=15"]
+    [(status, text)] = ends([start(*arguments, module=("-c", _TWO_CPUS))])
+    assert status == 2 and "--batch_size=15 is no multiple of 4" in text, text
+
+
+@pytest.mark.parametrize(
+    "config, wrong",
+    [
+        (None, "needs the environment variable TF_CONFIG"),
+        ("{", "JSONDecodeError"),
+        ('{"cluster": {"worker": ["a:1"]}}', "KeyError('task')"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "the task is one of them"),
+        ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "KeyError('ps')"),
+    ],
+)
+def test_a_cluster_that_is_not_described_is_refused(config, wrong, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config:
+        monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(InputError) as refused:
+        Distribution("multi_worker")
+    assert wrong in str(refused.value) and '"cluster"' in str(refused.value)
