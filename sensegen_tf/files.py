@@ -79,6 +79,29 @@ def write_json(path, value):
         file.write("\n")
 
 
+def agree(path, values, what, otherwise, free=()):
+    """Writes a JSON file, or compares it with what is there.
+
+    Args:
+      path: of the file.
+      values: a dictionary that JSON can hold.
+      what: how a message begins, such as "RUN holds a run with other flags".
+      otherwise: how it ends: what to do for something else.
+      free: keys that may differ.
+
+    Raises:
+      InputError: other values are there; all differences are listed.
+    """
+    if not os.path.exists(path):
+        write_json(path, values)
+        return
+    before, now = read_json(path), json.loads(json.dumps(values))
+    changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key) and key not in free]
+    if changed:
+        lines = [f"  {key}: {before.get(key)!r} before, {now.get(key)!r} now" for key in changed]
+        raise InputError(f"{what}:\n" + "\n".join(lines) + f"\nTo go on with that, give the same again; {otherwise}")
+
+
 def read_json(path):
     """Reads a JSON file.
 

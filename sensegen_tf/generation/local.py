@@ -25,6 +25,11 @@ def row_seeds(seed, first, count):
     return (np.int64(seed) << np.int64(32)) + np.arange(first, first + count, dtype=np.int64)
 
 
+def row_numbers(seeds):
+    """The numbers, int64 [N], of rows in the file that they belong to, from their seeds."""
+    return seeds & np.int64(2**32 - 1)
+
+
 def label_shares(card, label=None):
     """The shares of a model's labels: as common as in training, or one label alone.
 
@@ -72,7 +77,7 @@ def load(version):
     return model
 
 
-def generate(model, count, length, seed, chunk_size, shares=(), temperature=1.0, xla=False):
+def generate(model, count, length, seed, chunk_size, shares=(), temperature=1.0, xla=False, first=0):
     """Generates series in chunks.
 
     Args:
@@ -84,6 +89,7 @@ def generate(model, count, length, seed, chunk_size, shares=(), temperature=1.0,
       shares: of the labels, see `row_labels`; none for an unconditional model.
       temperature: above 0; below 1 the likely becomes likelier.
       xla: whether the model is compiled for this length first, which is faster and draws other series for a seed.
+      first: the first row of the file; a multiple of `BATCH_SIZE`, so that batches are cut alike from wherever.
 
     Yields:
       (seeds int64 [n], labels int32 [n], samples float32 [n, T, C]).
@@ -99,8 +105,9 @@ def generate(model, count, length, seed, chunk_size, shares=(), temperature=1.0,
         compiled = tf.function(sample, jit_compile=True)
         sample = tf.function(lambda seed, label: in_parts(compiled, seed, label))
     chunk = math.ceil(chunk_size / BATCH_SIZE) * BATCH_SIZE
-    for first in range(0, count, chunk):
-        stop = min(first + chunk, count)
+    end = first + count
+    for first in range(first, end, chunk):  # noqa: B020
+        stop = min(first + chunk, end)
         batches = [
             sample(
                 tf.constant(row_seeds(seed, start, BATCH_SIZE)), tf.constant(row_labels(shares, start, BATCH_SIZE))

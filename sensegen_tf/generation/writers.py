@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from sensegen_tf.data import records
+from sensegen_tf.data.arrow import pyarrow
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import os_errors, whole_file
+from sensegen_tf.generation import local
 
 
 def _member(archive, name):
@@ -46,6 +48,11 @@ def _npz(path, card, count, length):
                 np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
 
 
+def _columns(card):
+    """Names of the channels' columns, with their units."""
+    return [f"{channel} [{unit}]" for channel, unit in zip(card.channels, card.units, strict=True)]
+
+
 @contextlib.contextmanager
 def _csv(path, card, count, length):
     """CSV, a row a sample: number of the series, time in seconds, one column a channel with its unit, where known the
@@ -54,17 +61,40 @@ def _csv(path, card, count, length):
     times = [f"{index / card.rate:.6f}" for index in range(length)]
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        channels = [f"{c} [{u}]" for c, u in zip(card.channels, card.units, strict=True)]
-        writer.writerow(["series", "time [s]", *channels, *(["label"] if card.labels else [])])
-        written = 0
+        writer.writerow(["series", "time [s]", *_columns(card), *(["label"] if card.labels else [])])
 
         def write(chunk_seeds, chunk_labels, samples):
-            nonlocal written
-            for number, series in zip(chunk_labels, samples, strict=True):
+            numbers = local.row_numbers(chunk_seeds)
+            for series, label, values in zip(numbers, chunk_labels, samples, strict=True):
                 # str of a float32 is the shortest text that reads back as the same float32.
-                rows, label = zip(times, series, strict=True), card.labels[number : number + 1]
-                writer.writerows([written, time, *map(str, values), *label] for time, values in rows)
-                written += 1
+                rows, name = zip(times, values, strict=True), card.labels[label : label + 1]
+                writer.writerows([series, time, *map(str, row), *name] for time, row in rows)
+
+        yield write
+
+
+@contextlib.contextmanager
+def _parquet(path, card, count, length):
+    """Parquet with the columns of the CSV and the seed of the series; a row group holds 256 series."""
+    del count
+    arrow = pyarrow(path)
+    numbers = {"series": arrow.int64(), "seed": arrow.int64(), "time [s]": arrow.float64()}
+    names = arrow.dictionary(arrow.int32(), arrow.string())
+    fields = {**numbers, **dict.fromkeys(_columns(card), arrow.float32()), **({"label": names} if card.labels else {})}
+    few = [name for name, kind in fields.items() if kind != arrow.float32()]
+    times = np.arange(length) / card.rate
+    with arrow.parquet.ParquetWriter(path, arrow.schema(fields.items()), use_dictionary=few) as writer:
+
+        def write(chunk_seeds, chunk_labels, samples):
+            for start in range(0, len(samples), local.BATCH_SIZE):
+                rows = slice(start, start + local.BATCH_SIZE)
+                seeds, values = chunk_seeds[rows], samples[rows]
+                columns = [np.repeat(local.row_numbers(seeds), length), np.repeat(seeds, length)]
+                columns += [np.tile(times, len(seeds)), *values.reshape(-1, values.shape[-1]).T]
+                if card.labels:
+                    label = np.repeat(chunk_labels[rows], length)
+                    columns.append(arrow.DictionaryArray.from_arrays(label, list(card.labels)))
+                writer.write_table(arrow.table(dict(zip(fields, columns, strict=True)), schema=writer.schema))
 
         yield write
 
@@ -84,7 +114,7 @@ def _tfrecord(path, card, count, length):
         yield write
 
 
-_WRITERS = {".npz": _npz, ".csv": _csv, ".tfrecord": _tfrecord}
+_WRITERS = {".npz": _npz, ".csv": _csv, ".parquet": _parquet, ".tfrecord": _tfrecord}
 
 
 def check_suffix(path):
@@ -104,7 +134,7 @@ def open_writer(path, card, count, length):
     """Opens a file of generated series, which appears whole or not at all.
 
     Args:
-      path: ends in .npz, .csv or .tfrecord.
+      path: ends in .npz, .csv, .parquet or .tfrecord.
       card: the `ModelCard` of the generator.
       count: how many series will be written.
       length: T of each.

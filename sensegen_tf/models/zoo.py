@@ -85,7 +85,7 @@ _MOTION = GeneratorConfig(
     components=16,
     scale_floor=5e-4,
     residual=True,
-    start_components=64,
+    start_components=16,
     increments=True,
     lags=4,
     levels=(4.0, 16.0, math.inf),
@@ -113,7 +113,7 @@ ZOO = {
     ),
     "sensegen_imu": Model(
         "the same for acceleration and angular velocity together",
-        dataclasses.replace(_MOTION, dense_units=192),
+        dataclasses.replace(_MOTION, dense_units=192, start_components=64),
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_ecg": Model(
@@ -122,6 +122,7 @@ ZOO = {
         dataclasses.replace(
             _MOTION,
             components=12,
+            start_components=64,
             levels=(6.0, 30.0, 240.0, 1200.0),
             refractory=30,
             block=4,
@@ -138,7 +139,7 @@ ZOO = {
     ),
     "sensegen_fast": Model(
         "for millions of windows: a step of the network for 16 samples, an autoregression within them",
-        dataclasses.replace(_MOTION, units=(192,), components=8, block=16, dropout=0.0),
+        dataclasses.replace(_MOTION, units=(192,), components=8, start_components=64, block=16, dropout=0.0),
         _MOTION_DISCRIMINATOR,
     ),
 }

@@ -14,7 +14,7 @@ import platform
 import re
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import read_json, whole_file, write_json
+from sensegen_tf.files import agree, read_json, whole_file, write_json
 
 _PACKAGES = ("sensegen_tf", "tensorflow", "keras", "tf-keras", "tensorflow-probability", "numpy", "scipy")
 
@@ -95,22 +95,8 @@ class RunDirectory:
         Raises:
           InputError: the run was started with other values; all differences are listed.
         """
-        path = self.file(f"{name}.json")
-        if not os.path.exists(path):
-            write_json(path, values)
-            return
-        before, now = self.read(name), json.loads(json.dumps(values))
-        changed = [
-            key
-            for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key) and key not in _FREE_FLAGS
-        ]
-        if changed:
-            lines = [f"  {key}: {before.get(key)!r} before, {now.get(key)!r} now" for key in changed]
-            raise InputError(
-                f"{self.path} holds a run with other {name}:\n" + "\n".join(lines) + "\n"
-                f"To go on with that run, give its {name}; to start another, give another --run_dir"
-            )
+        what = f"{self.path} holds a run with other {name}"
+        agree(self.file(f"{name}.json"), values, what, "to start another, give another --run_dir", _FREE_FLAGS)
 
     def metrics(self):
         """The rows of the outer iterations so far, a list of dictionaries."""

@@ -38,7 +38,7 @@ def test_the_command_writes_what_the_engine_generates(version, samples, tmp_path
     assert written["channels"].tolist() == ["ax", "ay", "az"] and written["rate"] == 50
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".csv", ".tfrecord"])
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet", ".tfrecord"])
 def test_the_same_seed_gives_the_same_file_whatever_the_chunk_size(version, suffix, tmp_path):
     files = [make(version, tmp_path / f"{size}{suffix}", 300, 10, 7, size) for size in (1, 256, 4096)]
     contents = {path.read_bytes() for path in files}
@@ -96,8 +96,7 @@ def test_nothing_is_left_when_generation_breaks(version, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"output": "s.mat"}, "must be one of .npz, .csv, .tfrecord, got .mat"),
-        ({"output": "s"}, "got none"),
+        ({"output": "s.mat"}, "must be one of .npz, .csv, .parquet, .tfrecord, got .mat"),
         ({"model": "nowhere"}, "no SavedModel at nowhere"),
         ({"num": 0}, "flag --num=0"),
         ({"length": -1}, "flag --length=-1"),

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 
+from sensegen_tf.data.arrow import pyarrow
 from sensegen_tf.data.recording import Collection, Recording, Span
 from sensegen_tf.errors import InputError
 
@@ -87,18 +88,8 @@ def _units(config, count):
     return config.units or ("1",) * count
 
 
-def _arrow(path):
-    try:
-        import pyarrow
-        import pyarrow.csv
-        import pyarrow.parquet
-    except ImportError as error:
-        raise InputError(f"{path} needs pyarrow, which is not installed: pip install 'sensegen_tf[tables]'") from error
-    return pyarrow
-
-
 def _from_csv(path, config):
-    arrow = _arrow(path)
+    arrow = pyarrow(path)
     types = {name: arrow.float64() for name in config.channels}
     types |= {name: arrow.string() for name in (config.subject_column, config.label_column) if name}
     try:
@@ -114,7 +105,7 @@ def _from_csv(path, config):
 
 
 def _from_parquet(path, config):
-    arrow = _arrow(path)
+    arrow = pyarrow(path)
     try:
         columns = arrow.parquet.read_table(path)
     except (arrow.ArrowException, OSError) as error:

@@ -1,0 +1,188 @@
+"""Many series as a folder of shards and a manifest, whichever engine makes them.
+
+A shard is a stretch of the rows of the one file that a seed names, so its bytes follow from the plan and its number
+alone: any shard can be made again, on any worker, in any order.
+
+plan.json       what was asked for; written first, so that another start goes on with the same
+part-N.SUFFIX   the shards, each of which appears whole or not at all
+manifest.json   the plan, and of each shard the file, its rows, the seed of the first and the checksum; written last
+"""
+
+import contextlib
+import dataclasses
+import functools
+import glob
+import hashlib
+import importlib.metadata
+import os
+
+from sensegen_tf.errors import InputError
+from sensegen_tf.files import agree, read_json, write_json
+from sensegen_tf.generation import local, writers
+from sensegen_tf.serving import saved_model
+
+FORMATS = ("parquet", "tfrecord")
+_PLAN, _MANIFEST = "plan.json", "manifest.json"
+# Series that are held in memory at once while a shard is written.
+_CHUNK = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is asked for.
+
+    Attributes:
+      version: folder of the SavedModel version.
+      num: N, how many series.
+      length: T of each.
+      seed: of the whole, in [0, 2^31).
+      label: of all series, or None for labels as common as in training.
+      temperature: above 0.
+      xla: whether the model is compiled first, see `local.generate`.
+      shard_size: series in a shard, a multiple of `local.BATCH_SIZE`; the last shard may have fewer.
+      shard_format: "parquet" or "tfrecord".
+
+    Raises:
+      InputError: the shard size.
+    """
+
+    version: str
+    num: int
+    length: int
+    seed: int
+    label: str | None
+    temperature: float
+    xla: bool
+    shard_size: int
+    shard_format: str
+
+    def __post_init__(self):
+        if self.shard_size < 1 or self.shard_size % local.BATCH_SIZE:
+            raise InputError(f"--shard_size must be a multiple of {local.BATCH_SIZE}, got {self.shard_size}")
+
+    @property
+    def shards(self):
+        """How many."""
+        return -(-self.num // self.shard_size)
+
+    def file(self, number):
+        """The name of a shard."""
+        return f"part-{number:06d}.{self.shard_format}"
+
+    def rows(self, number):
+        """The first row of a shard and how many it has."""
+        first = number * self.shard_size
+        return first, min(self.shard_size, self.num - first)
+
+    def describe(self):
+        """What decides the bytes, as JSON can hold it."""
+        card = saved_model.read_card(self.version)
+        asked = dataclasses.asdict(self)
+        del asked["version"]
+        packages = ("sensegen_tf", "tensorflow", *(["pyarrow"] if self.shard_format == "parquet" else []))
+        return {
+            "model": {"name": card.name, "sha256": _model_checksum(self.version)},
+            "rate": card.rate,
+            "channels": list(card.channels),
+            "units": list(card.units),
+            "labels": list(card.labels),
+            **asked,
+            "versions": {name: importlib.metadata.version(name) for name in packages},
+        }
+
+
+def _checksum(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _model_checksum(version):
+    """Of what samples follow from: the graph and the weights."""
+    files = [os.path.join(version, "saved_model.pb"), *glob.glob(os.path.join(glob.escape(version), "variables", "*"))]
+    return hashlib.sha256("".join(_checksum(path) for path in sorted(files)).encode()).hexdigest()
+
+
+class Maker:
+    """Makes shards of a plan with a model in memory, which is loaded when a shard is missing.
+
+    Args:
+      plan: a `Plan`.
+      folder: of the shards, which every worker sees under this path.
+    """
+
+    def __init__(self, plan, folder):
+        self._plan, self._folder = plan, folder
+        self._card = saved_model.read_card(plan.version)
+
+    @functools.cached_property
+    def _model(self):
+        return local.load(self._plan.version)
+
+    def __call__(self, number):
+        """Makes a shard, unless it is there.
+
+        Returns:
+          Its entry in the manifest, a dictionary.
+
+        Raises:
+          InputError: it cannot be written; nothing half-written is left.
+        """
+        plan, path = self._plan, os.path.join(self._folder, self._plan.file(number))
+        first, count = plan.rows(number)
+        if not os.path.exists(path):
+            shares = local.label_shares(self._card, plan.label)
+            how = plan.seed, _CHUNK, shares, plan.temperature, plan.xla
+            with writers.open_writer(path, self._card, count, plan.length) as write:
+                for chunk in local.generate(self._model, count, plan.length, *how, first=first):
+                    write(*chunk)
+        first_seed = int(local.row_seeds(plan.seed, first, 1)[0])
+        return {"file": plan.file(number), "first_seed": first_seed, "rows": count, "sha256": _checksum(path)}
+
+
+def start(plan, folder):
+    """Begins a folder, or goes on with one.
+
+    Raises:
+      InputError: it holds something else, or shards of another plan.
+    """
+    plan_path = os.path.join(folder, _PLAN)
+    there = os.listdir(folder) if os.path.isdir(folder) else []
+    if there and _PLAN not in there:
+        raise InputError(f"{folder} holds something else; choose another --output")
+    if there == [_PLAN]:
+        # It came to nothing, so it binds nobody.
+        os.remove(plan_path)
+    agree(plan_path, plan.describe(), f"{folder} holds samples of another plan", "for others, give another --output")
+
+
+def finish(plan, folder, entries):
+    """Writes the manifest, or checks the shards by the one that is there.
+
+    Args:
+      plan: a `Plan`.
+      folder: of the shards.
+      entries: of all shards, in order.
+
+    Raises:
+      InputError: a shard is not what the manifest says.
+    """
+    path = os.path.join(folder, _MANIFEST)
+    manifest = {"format": "samples 1", **plan.describe(), "shards": entries}
+    if os.path.exists(path):
+        for expected, found in zip(read_json(path)["shards"], entries, strict=True):
+            if expected != found:
+                raise InputError(
+                    f"{os.path.join(folder, found['file'])} is damaged: its checksum is {found['sha256']}, the "
+                    f"manifest says {expected['sha256']}. Remove it, and the same command makes it again"
+                )
+        return
+    # What workers that were killed have left.
+    for left in glob.glob(os.path.join(glob.escape(folder), ".part-*.tmp-*")):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(left)
+    write_json(path, manifest)
+
+
+def in_this_process(plan, folder):
+    """The engine `local`: an iterator of the entries of all shards, one after the other."""
+    yield from map(Maker(plan, folder), range(plan.shards))

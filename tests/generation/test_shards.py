@@ -1,0 +1,214 @@
+import contextlib
+import filecmp
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import tensorflow as tf
+
+from sensegen_tf.data.sources import SourceConfig, load
+from sensegen_tf.data.sources.tables import TableConfig
+from sensegen_tf.generation import local
+from sensegen_tf.serving import saved_model
+from tests.conftest import command, run, run_without
+
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (extra `ray`)")
+
+
+@pytest.fixture(scope="module")
+def model(conditional):
+    """A version of a tiny conditional model."""
+    return os.path.join(conditional, "model", "1")
+
+
+def asked(model, output, **changes):
+    return {"model": model, "num": 700, "length": 12, "seed": 3, "shard_size": 256, "output": output, **changes}
+
+
+@pytest.fixture(scope="module")
+def folder(model, tmp_path_factory):
+    """Seven hundred series in three shards of Parquet."""
+    path = tmp_path_factory.mktemp("shards") / "samples"
+    done = run("sample", **asked(model, path))
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def assert_same(folder, other):
+    names = sorted(os.listdir(folder))
+    assert names == sorted(os.listdir(other))
+    same, different, broken = filecmp.cmpfiles(folder, other, names, shallow=False)
+    assert sorted(same) == names, (different, broken)
+
+
+def parts(folder):
+    return sorted(name for name in os.listdir(folder) if name.startswith("part-"))
+
+
+def test_shards_hold_the_rows_of_the_one_file_that_the_seed_names(model, folder):
+    card = saved_model.read_card(model)
+    chunks = list(local.generate(local.load(model), 700, 12, 3, 700, card.label_shares))
+    seeds, labels, samples = (np.concatenate(each) for each in zip(*chunks, strict=True))
+    assert parts(folder) == [f"part-{number:06d}.parquet" for number in range(3)]
+    table = pyarrow.parquet.read_table([folder / name for name in parts(folder)]).to_pandas()
+    assert table.columns.tolist() == ["series", "seed", "time [s]", "ax [g]", "ay [g]", "az [g]", "label"]
+    np.testing.assert_array_equal(table[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f").reshape(700, 12, 3), samples)
+    np.testing.assert_array_equal(table["series"], np.repeat(np.arange(700), 12))
+    np.testing.assert_array_equal(table["seed"], np.repeat(seeds, 12))
+    np.testing.assert_array_equal(table["label"], np.repeat(np.array(card.labels)[labels], 12))
+    np.testing.assert_allclose(table["time [s]"][:12], np.arange(12) / 50)
+
+
+def test_the_manifest_says_what_is_where(model, folder):
+    with open(folder / "manifest.json", encoding="utf-8") as file:
+        manifest = json.load(file)
+    assert [shard["rows"] for shard in manifest["shards"]] == [256, 256, 188]
+    assert [shard["first_seed"] for shard in manifest["shards"]] == [(3 << 32) + 256 * number for number in range(3)]
+    sums = subprocess.run(["sha256sum", *parts(folder)], cwd=folder, capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in sums.stdout.splitlines()] == [shard["sha256"] for shard in manifest["shards"]]
+    assert manifest["channels"] == ["ax", "ay", "az"] and manifest["model"]["name"] == "sensegen_accel"
+
+
+def test_a_shard_is_made_again_from_its_seeds_alone(model, folder, tmp_path):
+    done = run("sample", **asked(model, tmp_path / "s"))
+    assert done.returncode == 0, done.stderr
+    os.remove(tmp_path / "s" / "part-000001.parquet")
+    done = run("sample", **asked(model, tmp_path / "s"))
+    assert done.returncode == 0, done.stderr
+    assert_same(tmp_path / "s", folder)
+
+    path = tmp_path / "s" / "part-000002.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    done = run("sample", **asked(model, tmp_path / "s"))
+    assert done.returncode == 2 and "part-000002.parquet is damaged" in done.stderr
+
+
+def test_tfrecord_shards_read_as_recordings(model, folder, tmp_path):
+    done = run("sample", **asked(model, tmp_path / "s", shard_format="tfrecord"))
+    assert done.returncode == 0, done.stderr
+    shard = load(SourceConfig("tfrecord", os.fspath(tmp_path / "s" / "part-000002.tfrecord"))).recordings
+    table = pyarrow.parquet.read_table(folder / "part-000002.parquet").to_pandas()
+    signals = np.concatenate([recording.signals for recording in shard])
+    np.testing.assert_array_equal(signals, table[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f"))
+
+
+def test_a_folder_of_parquet_is_read_as_a_table(folder):
+    table = TableConfig(
+        ("ax [g]", "ay [g]", "az [g]"), ("g",) * 3, None, "time [s]", subject_column="series", label_column="label"
+    )
+    recordings = load(SourceConfig("table", os.fspath(folder), table=table)).recordings
+    assert len(recordings) == 700 and {len(each.signals) for each in recordings} == {12}
+    assert recordings[0].rate == pytest.approx(50)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"seed": 4}, "seed: 3 before, 4 now"),
+        ({"shard_size": 100}, "--shard_size must be a multiple of 256"),
+        ({"label": "flying"}, "the model has no label 'flying'"),
+        ({"workers": 2}, "--workers only goes with --engine=ray"),
+        ({"output": "s.npz"}, "--shard_size only goes with a folder"),
+        ({"output": os.path.dirname(__file__)}, "holds something else"),
+    ],
+)
+def test_bad_requests_get_a_sentence(model, folder, flags, message):
+    before = parts(folder)
+    done = run("sample", **{**asked(model, folder), **flags})
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    assert parts(folder) == before
+
+
+def test_without_the_extras_they_are_named(model, tmp_path):
+    done = run_without(["ray"], tmp_path, "sample", **asked(model, tmp_path / "s", engine="ray"))
+    assert done.returncode == 2 and "pip install 'sensegen_tf[ray]'" in done.stderr
+    done = run_without(["pyarrow"], tmp_path, "sample", **asked(model, tmp_path / "s"))
+    assert done.returncode == 2 and "pip install 'sensegen_tf[tables]'" in done.stderr
+    assert not parts(tmp_path / "s")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head without cores and two nodes of two."""
+    from ray.cluster_utils import Cluster
+
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    found.nodes = [found.add_node(num_cpus=2) for _ in range(2)]
+    found.wait_for_nodes()
+    yield found
+    found.shutdown()
+
+
+def over_ray(cluster, model, output, **changes):
+    how = {"engine": "ray", "ray_address": cluster.address, "cpus_per_worker": 2}
+    return asked(model, output, num=24 * 256, length=600, **how, **changes)
+
+
+@contextlib.contextmanager
+def started(**flags):
+    process = subprocess.Popen(command("sample", **flags), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def wait_for_shards(folder, count, process):
+    deadline = time.monotonic() + 300
+    while not os.path.isdir(folder) or len(parts(folder)) < count:
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.05)
+
+
+@needs_ray
+def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster, model, tmp_path):
+    # The driver is stopped first: another one goes on with the shards that are missing.
+    with started(**over_ray(cluster, model, tmp_path / "s")) as process:
+        wait_for_shards(tmp_path / "s", 3, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (tmp_path / "s" / "manifest.json").exists()
+    before = {name: os.stat(tmp_path / "s" / name).st_mtime_ns for name in parts(tmp_path / "s")}
+
+    with started(**over_ray(cluster, model, tmp_path / "s")) as process:
+        wait_for_shards(tmp_path / "s", len(before) + 4, process)
+        cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)
+        assert not (tmp_path / "s" / "manifest.json").exists()
+        text, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, text
+    for name, moment in before.items():
+        assert os.stat(tmp_path / "s" / name).st_mtime_ns == moment, f"{name} was made twice"
+
+    flags = asked(model, tmp_path / "local", num=24 * 256, length=600)
+    done = run("sample", **flags)
+    assert done.returncode == 0, done.stderr
+    assert_same(tmp_path / "s", tmp_path / "local")
+
+
+@needs_ray
+def test_what_is_wrong_on_a_cluster_gets_a_sentence(cluster, model, tmp_path):
+    done = run("sample", **{**over_ray(cluster, model, tmp_path / "s"), "cpus_per_worker": 64})
+    assert done.returncode == 2 and "too few for one worker of --cpus_per_worker=64" in done.stderr
+    done = run("sample", **{**over_ray(cluster, model, tmp_path / "s"), "ray_address": "localhost:1"})
+    assert done.returncode == 2 and "there is no Ray cluster at localhost:1" in done.stderr
+    broken = tmp_path / "broken" / "1"
+    shutil.copytree(model, broken)
+    for name in os.listdir(broken / "variables"):
+        os.remove(broken / "variables" / name)
+    done = run("sample", **over_ray(cluster, broken, tmp_path / "s"))
+    assert done.returncode == 2 and f"cannot load the SavedModel at {broken}" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and not parts(tmp_path / "s")
+
+
+def test_records_of_every_shard_are_whole(model, tmp_path):
+    done = run("sample", **asked(model, tmp_path / "s", num=257, shard_format="tfrecord"))
+    assert done.returncode == 0, done.stderr
+    counts = [len(list(tf.data.TFRecordDataset(os.fspath(tmp_path / "s" / name)))) for name in parts(tmp_path / "s")]
+    assert counts == [256, 1]
