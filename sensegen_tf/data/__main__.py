@@ -15,7 +15,7 @@ FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(data_flags)
 flags.DEFINE_string("picture", None, "inspect: write a picture of some recordings to this PNG file")
 flags.DEFINE_string("output", None, "prepare: folder to make")
-flags.DEFINE_integer("shard_windows", 4096, "prepare: windows in a shard; a reader holds about two", lower_bound=1)
+flags.DEFINE_integer("shard_windows", 4096, "prepare: windows in a shard; a reader holds about three", lower_bound=1)
 
 
 def _need(*names):

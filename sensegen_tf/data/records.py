@@ -115,7 +115,7 @@ def write_prepared(dataset, folder, shard_windows):
     Args:
       dataset: a `data.windows.Dataset` with its windows in memory.
       folder: to make; must not exist.
-      shard_windows: windows in a shard; a reader holds about two shards in memory.
+      shard_windows: windows in a shard; a reader holds about three shards in memory.
 
     Raises:
       InputError: the folder exists, or the disk is full. Nothing half-written is left.

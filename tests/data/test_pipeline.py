@@ -33,8 +33,8 @@ def source(request, prepared):
     return windows(50) if request.param == "memory" else prepared[0].training
 
 
-def take(source, count, first=0, seed=(0, 1), batch_size=8, balance=False):
-    batches = pipeline.minibatches(source, batch_size, seed, first, balance)
+def take(source, count, first=0, seed=(0, 1), batch_size=8, balance=False, share=(0, 1)):
+    batches = pipeline.minibatches(source, batch_size, seed, first, balance, share)
     return np.stack([np.asarray(batch.values)[:, 0, 0] for batch in itertools.islice(batches, count)])
 
 
@@ -71,6 +71,35 @@ def test_a_batch_larger_than_the_set_reaches_into_the_next_epochs(source):
     batch = take(source, 1, batch_size=120)[0]
     counts = np.unique(batch, return_counts=True)[1]
     assert len(counts) == 50 and counts.min() == 2 and counts.max() == 3
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_workers_share_the_minibatches_of_one(first):
+    whole = take(windows(50), 9, first)
+    shares = [take(windows(50), 9, first, share=(worker, 4)) for worker in range(4)]
+    np.testing.assert_array_equal(np.concatenate(shares, 1), whole)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4])
+def test_workers_read_shards_of_their_own(prepared, workers):
+    # 50 windows in four shards: 16, 16, 16 and 2. All of an epoch's shards are dealt out before the next one's.
+    source, size = prepared[0].training, 12 // workers
+    drawn = [take(source, 60, batch_size=12, share=(worker, workers)) for worker in range(workers)]
+    assert all(each.shape == (60, size) for each in drawn)
+    counts = np.unique(np.concatenate(drawn), return_counts=True)[1]
+    assert len(counts) == 50 and counts.min() >= 0.6 * counts.mean()
+    if workers == 2:
+        # Two shards each, never the same: what one worker sees in its first visits the other does not.
+        both = [set(each.ravel()[:18].tolist()) for each in drawn]
+        assert not both[0] & both[1]
+    for worker in range(workers):
+        again = take(source, 20, 17, batch_size=12, share=(worker, workers))
+        np.testing.assert_array_equal(again, drawn[worker][17:37])
+
+
+def test_fewer_shards_than_workers_are_refused(prepared):
+    with pytest.raises(InputError, match="has 4 shards of the split and there are 5 workers"):
+        take(prepared[0].training, 1, batch_size=10, share=(0, 5))
 
 
 def test_labels_take_turns_when_balanced():

@@ -18,6 +18,7 @@ from sensegen_tf.training.run_directory import read_metrics
 
 # Sums over replicas round otherwise than those over the parts of one minibatch, and Adam carries that on.
 _BOUND = 1e-4
+_CUTTING = ("--source", "--data_dir", "--rate_hz", "--window_length", "--stride")
 _TWO_CPUS = """
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -138,8 +139,14 @@ def test_two_workers_learn_the_same_as_one_process_and_go_on_after_one_died(reco
 
 
 def test_a_worker_that_is_asked_to_stop_stops_all(recordings, tmp_path):
-    run = tmp_path / "run"
-    chief, worker = start_workers(*flags(recordings, run, outer=500))
+    """On a prepared set, of which each worker reads its own shards."""
+    run, prepared = tmp_path / "run", tmp_path / "set"
+    cut = [flag for flag in flags(recordings, run) if flag.split("=")[0] in _CUTTING]
+    module = ("-m", "sensegen_tf.data", "prepare")
+    [(status, text)] = ends([start(*cut, f"--output={prepared}", "--shard_windows=64", module=module)])
+    assert status == 0, text
+    rest = [flag for flag in flags(recordings, run, outer=500) if flag.split("=")[0] not in _CUTTING]
+    chief, worker = start_workers("--source=tfrecord", f"--data_dir={prepared}", *rest)
     first_outer_iteration(run, chief)
     worker.send_signal(signal.SIGTERM)
     for status, text in ends([chief, worker]):
