@@ -35,9 +35,9 @@ TRAINING = (
     *("--outer_iterations=3", "--discriminator_steps=10", "--generator_steps=150"),
     *("--generator_learning_rate=0.002", "--learning_rate_decay=cosine", "--evaluation_windows=2048"),
 )
-# Name -> what is changed of the row, and flags.
 # The first step had 64 Gaussians when this was measured; `sensegen_accel` has 16 since.
 BASE = {"start_components": 64}
+# Name -> what is changed of the row, and flags.
 VARIANTS = {
     "as it is": ({}, ()),
     "units of the values, not of the increments": ({"increments": False}, ()),

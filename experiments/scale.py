@@ -1,11 +1,11 @@
 """How the making of shards grows with workers, what the engine itself costs, and what a billion windows take.
 
-    pip install -e ".[ray]" && python experiments/scale.py --model=export/models/sensegen_fast
+    pip install -e ".[ray,report]" && python experiments/scale.py --model=export/models/sensegen_fast
 
 Each case makes shards of 128-sample windows with XLA in processes that are pinned to cores (`taskset`): by the local
 engine on one core, on all cores, in as many processes as there are cores; and over Ray with one worker on one core, and
-with as many workers as there are cores. Counted is the time after the first shard of each process, so that loading and
-compiling stand apart. Writes SCALE.md.
+with as many workers as there are cores. Counted is the second half of the shards, when every worker has loaded and
+compiled the model. Writes SCALE.md.
 """
 
 import json
@@ -20,7 +20,7 @@ from results import HERE
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "exported model", required=True)
-flags.DEFINE_integer("shards", 12, "a worker makes, the first of which is not counted", lower_bound=2)
+flags.DEFINE_integer("shards", 12, "a worker makes, the first half of which is not counted", lower_bound=2)
 flags.DEFINE_integer("shard_size", 16384, "windows in a shard")
 flags.DEFINE_string("case", "", "internal: local or ray, in this process")
 flags.DEFINE_integer("workers", 1, "internal")
@@ -40,17 +40,19 @@ def make():
     plan = shards.Plan(version, num, LENGTH, 0, None, 1.0, True, FLAGS.shard_size, "parquet")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        shards.start(plan, folder)
+        claimed = shards.Folder(plan, folder)
         if FLAGS.case == "local":
-            made = shards.in_this_process(plan, folder)
+            made = shards.in_this_process(plan, claimed.path)
         else:
-            made = ray_engine.over_ray(plan, folder, "", FLAGS.workers, 1, 0.0)
-        moments = [time.monotonic() - begun for _ in made]
+            made = ray_engine.over_ray(plan, claimed.path, "", FLAGS.workers, 1, 0.0)
+        moments, checksums = [], []
+        for entry in made:
+            moments.append(time.monotonic() - begun)
+            checksums.append((entry["file"], entry["sha256"]))
         size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
-    # Each worker's first shard waits for its loading and compiling.
-    first = moments[FLAGS.workers - 1]
-    counted = len(moments) - FLAGS.workers
-    print(json.dumps([first, counted * FLAGS.shard_size / (moments[-1] - first), size / num]))
+    half = len(moments) // 2
+    rate = (len(moments) - half) * FLAGS.shard_size / (moments[-1] - moments[half - 1])
+    print(json.dumps([moments[0], rate, size / num, sorted(checksums)[0]]))
 
 
 def run(case, cores, workers=1):
@@ -62,15 +64,15 @@ def run(case, cores, workers=1):
 
 
 def result(*processes):
-    """Until the first shard at worst, windows a second of all together, bytes a window."""
+    """Until the first shard at worst, windows a second of all together, bytes a window, the first shard's checksum."""
     found = []
     for process in processes:
         out, _ = process.communicate()
         if process.returncode:
             raise SystemExit(f"a case failed with status {process.returncode}")
         found.append(json.loads(out.splitlines()[-1]))
-    firsts, rates, sizes = zip(*found, strict=True)
-    return max(firsts), sum(rates), sizes[0]
+    firsts, rates, sizes, checksums = zip(*found, strict=True)
+    return max(firsts), sum(rates), sizes[0], checksums[0]
 
 
 def duration(seconds):
@@ -92,8 +94,9 @@ def page(cases, cores):
         "ray_one": "ray, one worker of one core, the engine on the same core",
         "ray_all": f"ray, {cores} workers of one core, the engine on the same cores",
     }
-    rates = {name: rate for name, (_, rate, _) in cases.items()}
-    first, best, size = max(cases.values(), key=lambda case: case[1])
+    rates = {name: rate for name, (_, rate, *_) in cases.items()}
+    first, best, size, _ = cases["ray_all"]
+    alike = len({checksum for *_, (_, checksum) in cases.values()}) == 1
     shards = -(-WINDOWS // FLAGS.shard_size)
     on_one = 1e6 / rates["ray_one"] - 1e6 / rates["local_one"]
     on_all = cores * (1e6 / rates["ray_all"] - 1e6 / rates["local_each"])
@@ -110,9 +113,11 @@ def page(cases, cores):
         "| engine | windows a second | against one core | until the first shard, s |",
         "|---|---|---|---|",
     ]
-    for name, (start, rate, _) in cases.items():
+    for name, (start, rate, *_) in cases.items():
         lines.append(f"| {names[name]} | {rate:,.0f} | {rate / rates['local_one']:.2f} | {start:.0f} |")
     lines += [
+        "",
+        f"The first shard of all cases has {'the same bytes' if alike else 'NOT the same bytes'}.",
         "",
         f"**What the engine costs.** On one core that it shares with its worker {on_one:+.1f} microseconds a window",
         f"({of_one:+.1%}); on {cores} cores {on_all:+.1f} microseconds of a core a window ({of_all:+.1%}) against",
@@ -131,7 +136,7 @@ def page(cases, cores):
         "",
         "Assumed:",
         "",
-        "- the best rate above on every machine; shards are dealt out evenly, since none depends on another;",
+        "- the rate of ray on all cores above on every machine; shards are dealt out evenly, since none depends on another;",
         f"- loading, compiling and the first shard ({first:.0f} s) are paid once by all at the same time;",
         f"- a shared folder that takes {best * size / 1e6:.0f} MB/s from each machine, {together:,.0f} MB/s from",
         f"  {MACHINES[-1]} of them: it is {WINDOWS * size / 1e12:.2f} TB of Parquet, {size:.0f} bytes a window; with",

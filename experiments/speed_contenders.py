@@ -72,7 +72,7 @@ def ours_training(case, precision="float32"):
     trainer = _trainer(*_models(case, xla=True, precision=precision), case)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
     nobody = tf.zeros([case.batch], tf.int32)
-    batch = series, nobody, nobody, tf.zeros([case.batch, 0]), tf.zeros([case.batch, 2], tf.int32)
+    batch = series, nobody, nobody, tf.zeros([case.batch, 0]), tf.zeros([case.batch, case.steps, 0])
     return lambda: float(trainer.players.generator_step(batch)[0])
 
 

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -77,6 +78,28 @@ def write_json(path, value):
     with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=2, allow_nan=False)
         file.write("\n")
+
+
+def lock(path, taken):
+    """Claims a file for this process, however it ends.
+
+    Args:
+      path: of the file, which is made and stays.
+      taken: what to say where another process has it.
+
+    Returns:
+      What holds the lock as long as it lives.
+
+    Raises:
+      InputError: another process has it.
+      OSError: it cannot be made.
+    """
+    file = open(path, "w")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(taken) from error
+    return file
 
 
 def agree(path, values, what, otherwise, free=()):

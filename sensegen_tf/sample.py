@@ -69,17 +69,16 @@ def _into_folder(version, card, length, bar):
 
     local.label_shares(card, FLAGS.label)
     plan = commands.from_flags(shards.Plan, version=os.path.abspath(version), length=length)
-    folder = os.path.abspath(FLAGS.output)
-    shards.start(plan, folder)
+    folder = shards.Folder(plan, os.path.abspath(FLAGS.output))
     if FLAGS.engine == "local":
-        made = shards.in_this_process(plan, folder)
+        made = shards.in_this_process(plan, folder.path)
     else:
-        made = ray_engine.over_ray(plan, folder, *(FLAGS[name].value for name in _OF_RAY))
+        made = ray_engine.over_ray(plan, folder.path, *(FLAGS[name].value for name in _OF_RAY))
     entries = []
     for entry in made:
         entries.append(entry)
         bar.update(entry["rows"])
-    shards.finish(plan, folder, sorted(entries, key=lambda entry: entry["first_seed"]))
+    folder.finish(sorted(entries, key=lambda entry: entry["first_seed"]))
 
 
 def main():
@@ -93,6 +92,7 @@ def main():
     if to_file:
         writers.check_suffix(FLAGS.output)
     _refuse(_OF_FOLDERS if to_file else (), "a folder, an --output without a suffix")
+    _refuse(() if to_file else ("chunk_size",), "a file, an --output with a suffix")
     _refuse(() if FLAGS.engine == "ray" else _OF_RAY, "--engine=ray")
     version = saved_model.find_version(FLAGS.model)
     card = saved_model.read_card(version)

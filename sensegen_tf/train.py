@@ -295,7 +295,8 @@ def _restore(trainer):
 
 def _stopped(trainer):
     command = shlex.join(["python", "-m", "sensegen_tf.train", *sys.argv[1:]])
-    print(f"\nStopped and saved at step {int(trainer.step)} of {trainer.schedule.steps}. To go on:\n  {command}")
+    saved = " and saved" if trainer.distribution.chief else ""
+    print(f"\nStopped{saved} at step {int(trainer.step)} of {trainer.schedule.steps}. To go on:\n  {command}")
     return 130
 
 
@@ -311,7 +312,7 @@ def _follow(trainer, checkpoints, dataset):
 def main():
     # Slow imports wait until the flags have been checked.
     from sensegen_tf.data import pipeline
-    from sensegen_tf.training import loop, run_directory, schedule
+    from sensegen_tf.training import loop, schedule
     from sensegen_tf.training.distribution import Distribution
 
     plan = schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, FLAGS.discriminator_steps, FLAGS.generator_steps)
@@ -321,10 +322,16 @@ def main():
 
         evaluation.check_installed()
     distribution = Distribution(FLAGS.strategy)
+    distribution.check_batch(learning.batch_size, learning.adversarial_stride)
     dataset = data_flags.load_dataset()
     _check_length(dataset)
-    if learning.balance_labels:
-        pipeline.check_balance(dataset.training)
+    pipeline.check(dataset.training, learning.balance_labels, distribution.workers)
+    with distribution.lost_workers():
+        return _run(distribution, dataset, plan, learning)
+
+
+def _run(distribution, dataset, plan, learning):
+    from sensegen_tf.training import run_directory
 
     started_with = {
         "flags": {flag.name: flag.value for flag in FLAGS.get_key_flags_for_module(sys.modules[__name__])},

@@ -43,24 +43,31 @@ def minibatches(windows, batch_size, seed, first, balance=False, share=(0, 1)):
       An iterator of `Minibatch` with this worker's rows.
 
     Raises:
-      InputError: `balance` with shards or without labels; fewer shards than workers; while iterating, a damaged shard.
+      InputError: see `check`; while iterating, a damaged shard.
     """
-    if balance:
-        check_balance(windows)
+    check(windows, balance, share[1])
     if isinstance(windows, Shards):
         return windows.minibatches(batch_size, seed, first, share)
     return _from_memory(windows, batch_size, seed, first, balance, share)
 
 
-def check_balance(windows):
-    """Refuses windows whose labels cannot take turns.
+def check(windows, balance, workers):
+    """Refuses windows of which such minibatches cannot be made.
+
+    Args:
+      windows: `Windows` or `Shards`.
+      balance: whether labels take turns.
+      workers: how many share a minibatch.
 
     Raises:
-      InputError: they lie in shards, or have fewer than two labels.
+      InputError: labels cannot take turns, since there are fewer than two or the windows lie in shards; or there are
+        fewer shards than workers.
     """
     if isinstance(windows, Shards):
-        raise InputError("--balance_labels needs windows in memory; it cannot be used with a prepared set")
-    if len(set(windows.labels.tolist())) < 2:
+        windows.check_shared(workers)
+        if balance:
+            raise InputError("--balance_labels needs windows in memory; it cannot be used with a prepared set")
+    elif balance and len(set(windows.labels.tolist())) < 2:
         raise InputError("--balance_labels needs windows with at least two labels")
 
 
@@ -108,6 +115,14 @@ class Shards:
         self.people = tuple(self._split["subjects"])
         self.label_names = label_names(list(self._split["labels"]))
 
+    def check_shared(self, workers):
+        """Refuses fewer shards than workers."""
+        if len(self._shards) < workers:
+            raise InputError(
+                f"{self._folder} has {len(self._shards)} shards to train on and there are {workers} workers, each of "
+                "which reads its own; prepare it again with smaller shards, --shard_windows"
+            )
+
     def describe(self):
         """Counts and checksum, as the windows had them before they were written, and one of the list of shards."""
         counts = {key: value for key, value in self._split.items() if key != "shards"}
@@ -133,11 +148,6 @@ class Shards:
         Workers take turns in the order of the shards; each reads a few shards ahead, side by side.
         """
         worker, workers = share
-        if len(self._shards) < workers:
-            raise InputError(
-                f"{self._folder} has {len(self._shards)} shards of the split and there are {workers} workers, each of "
-                "which reads its own; prepare it again with smaller shards, --shard_windows"
-            )
         size = batch_size // workers
         sizes = np.array([shard["windows"] for shard in self._shards])
         visits = itertools.islice(self._visits(sizes, seed), worker, None, workers)

@@ -8,6 +8,7 @@ A prepared set is a folder of shards, each a random mixture of the windows of on
 names them with their sizes and checksums and holds what a `Dataset` needs beside the windows.
 """
 
+import glob
 import os
 import zlib
 
@@ -67,10 +68,10 @@ def write_file(path, examples):
 
 
 def read_series(path):
-    """The series of a TFRecord file, such as `sample` writes, as recordings.
+    """The series of a TFRecord file or of a folder of them, such as `sample` writes, as recordings.
 
     Args:
-      path: a `.tfrecord` file.
+      path: a `.tfrecord` file, or the folder.
 
     Returns:
       A `Collection`; series without a subject are a subject of their own each.
@@ -80,11 +81,15 @@ def read_series(path):
     """
     if is_prepared(path):
         raise InputError(f"{path} is a prepared set: it is cut and split already, and can be trained on")
-    if os.path.isdir(path) or not os.path.exists(path):
-        raise InputError(f"{path} is no TFRecord file, nor a prepared set (a folder that holds {MANIFEST})")
+    path = os.fspath(path)
+    files = sorted(glob.glob(os.path.join(glob.escape(path), "*.tfrecord"))) if os.path.isdir(path) else [path]
+    if not files or not os.path.exists(files[0]):
+        raise InputError(
+            f"{path} is no TFRecord file, no folder of them, nor a prepared set (a folder that holds {MANIFEST})"
+        )
     recordings = []
     try:
-        for index, record in enumerate(tf.data.TFRecordDataset(os.fspath(path)).as_numpy_iterator()):
+        for index, record in enumerate(tf.data.TFRecordDataset(files).as_numpy_iterator()):
             recordings.append(_recording(f"{path} series {index}", record, index))
     except (tf.errors.OpError, DecodeError, LookupError, ValueError) as error:
         raise InputError(f"{path} is damaged or not of our format after {len(recordings)} series: {error}") from error

@@ -20,13 +20,17 @@ class _Actor:
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        self._make = Maker(plan, folder)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            # Workers may share a GPU, of which TensorFlow would take all.
+            tf.config.experimental.set_memory_growth(gpu, True)
+        self._plan, self._folder, self._maker = plan, folder, None
 
     def __call__(self, batch):
         """A batch of one shard; what was wrong travels as text, since Ray loses the kind of an error."""
         [number] = batch["id"]
         try:
-            entry = {**self._make(int(number)), "error": ""}
+            self._maker = self._maker or Maker(self._plan, self._folder)
+            entry = {**self._maker(int(number)), "error": ""}
         except InputError as error:
             entry = {"error": str(error)}
         return {name: [value] for name, value in entry.items()}
@@ -43,6 +47,23 @@ def _knock(address):
         raise InputError(f"there is no Ray cluster at {address}: {error}") from error
 
 
+def _room(ray, cpus, gpus):
+    """How many workers the nodes have room for.
+
+    Raises:
+      InputError: none.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    room = [min(node.get("CPU", 0) // cpus, node.get("GPU", 0) // gpus if gpus else float("inf")) for node in nodes]
+    if not sum(room):
+        there = ", ".join(f"{node.get('CPU', 0):g} cores and {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise InputError(
+            f"no machine of the cluster has room for a worker of --cpus_per_worker={cpus} and "
+            f"--gpus_per_worker={gpus:g}; they have {there}"
+        )
+    return int(sum(room))
+
+
 def over_ray(plan, folder, address, workers, cpus_per_worker, gpus_per_worker):
     """Makes all shards of a plan on a cluster.
 
@@ -50,7 +71,7 @@ def over_ray(plan, folder, address, workers, cpus_per_worker, gpus_per_worker):
 
     Args:
       plan, folder: see `shards.Maker`; both the model and the folder must be visible to every node under their path.
-      address: of the cluster; "" for the one that RAY_ADDRESS names, or else one of this machine's own.
+      address: of the cluster; "" for the one that RAY_ADDRESS names, or else for this machine's cores alone.
       workers: actors at most; None for as many as the cluster has room for.
       cpus_per_worker: cores of each, at least 1.
       gpus_per_worker: GPUs of each, which may be a part of one.
@@ -67,18 +88,14 @@ def over_ray(plan, folder, address, workers, cpus_per_worker, gpus_per_worker):
         import ray.data
     except ImportError as error:
         raise InputError("--engine=ray needs Ray, which is not installed: pip install 'sensegen_tf[ray]'") from error
-    _knock(address or os.environ.get("RAY_ADDRESS", ""))
-    ray.init(address=address or None, logging_level="ERROR", log_to_driver=False)
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    _knock(address)
     try:
-        room = ray.cluster_resources()
-        most = int(room.get("CPU", 0) // cpus_per_worker)
-        if gpus_per_worker:
-            most = min(most, int(room.get("GPU", 0) / gpus_per_worker))
-        if not most:
-            raise InputError(
-                f"the cluster has {room.get('CPU', 0):g} cores and {room.get('GPU', 0):g} GPUs, too few for one worker "
-                f"of --cpus_per_worker={cpus_per_worker} and --gpus_per_worker={gpus_per_worker:g}"
-            )
+        ray.init(address=address, logging_level="ERROR", log_to_driver=False)
+    except (ConnectionError, ValueError) as error:
+        raise InputError(f"there is no Ray cluster at {address}: {error}") from error
+    try:
+        most = _room(ray, cpus_per_worker, gpus_per_worker)
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         entries = ray.data.range(plan.shards, override_num_blocks=plan.shards).map_batches(

@@ -5,7 +5,8 @@ alone: any shard can be made again, on any worker, in any order.
 
 plan.json       what was asked for; written first, so that another start goes on with the same
 part-N.SUFFIX   the shards, each of which appears whole or not at all
-manifest.json   the plan, and of each shard the file, its rows, the seed of the first and the checksum; written last
+samples.json    the manifest: the plan, and of each shard the file, its rows, the first seed, the checksum; written last
+lock            held by the process that has them made
 """
 
 import contextlib
@@ -15,14 +16,14 @@ import glob
 import hashlib
 import importlib.metadata
 import os
+import platform
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import agree, read_json, write_json
+from sensegen_tf.files import agree, lock, read_json, write_json
 from sensegen_tf.generation import local, writers
 from sensegen_tf.serving import saved_model
 
-FORMATS = ("parquet", "tfrecord")
-_PLAN, _MANIFEST = "plan.json", "manifest.json"
+_PLAN, _MANIFEST, _LOCK = "plan.json", "samples.json", "lock"
 # Series that are held in memory at once while a shard is written.
 _CHUNK = 4096
 
@@ -108,11 +109,19 @@ class Maker:
     Args:
       plan: a `Plan`.
       folder: of the shards, which every worker sees under this path.
+
+    Raises:
+      InputError: it is not that of the plan, or this machine has another model or other packages.
     """
 
     def __init__(self, plan, folder):
         self._plan, self._folder = plan, folder
         self._card = saved_model.read_card(plan.version)
+        # On another machine the folder, the model or the packages may be others.
+        path = os.path.join(folder, _PLAN)
+        if not os.path.exists(path):
+            raise InputError(f"{platform.node()} does not see {path}; --output must be on a file system that all share")
+        agree(path, plan.describe(), f"{platform.node()} would make other samples", "all machines must have the same")
 
     @functools.cached_property
     def _model(self):
@@ -139,48 +148,59 @@ class Maker:
         return {"file": plan.file(number), "first_seed": first_seed, "rows": count, "sha256": _checksum(path)}
 
 
-def start(plan, folder):
-    """Begins a folder, or goes on with one.
-
-    Raises:
-      InputError: it holds something else, or shards of another plan.
-    """
-    plan_path = os.path.join(folder, _PLAN)
-    there = os.listdir(folder) if os.path.isdir(folder) else []
-    if there and _PLAN not in there:
-        raise InputError(f"{folder} holds something else; choose another --output")
-    if there == [_PLAN]:
-        # It came to nothing, so it binds nobody.
-        os.remove(plan_path)
-    agree(plan_path, plan.describe(), f"{folder} holds samples of another plan", "for others, give another --output")
-
-
-def finish(plan, folder, entries):
-    """Writes the manifest, or checks the shards by the one that is there.
+class Folder:
+    """The folder of a plan's shards, claimed for one process.
 
     Args:
       plan: a `Plan`.
-      folder: of the shards.
-      entries: of all shards, in order.
+      path: of the folder; made if missing.
 
     Raises:
-      InputError: a shard is not what the manifest says.
+      InputError: it cannot be written, holds something else or shards of another plan, or another process has it.
     """
-    path = os.path.join(folder, _MANIFEST)
-    manifest = {"format": "samples 1", **plan.describe(), "shards": entries}
-    if os.path.exists(path):
-        for expected, found in zip(read_json(path)["shards"], entries, strict=True):
+
+    def __init__(self, plan, path):
+        self._plan, self.path = plan, path
+        writers.check_suffix(plan.file(0))
+        there = set(os.listdir(path)) if os.path.isdir(path) else set()
+        if there and not there & {_PLAN, _LOCK}:
+            raise InputError(f"{path} holds something else; choose another --output")
+        try:
+            os.makedirs(path, exist_ok=True)
+            self._lock = lock(os.path.join(path, _LOCK), f"another process makes samples in {path}; wait for it")
+        except OSError as error:
+            raise InputError(f"cannot write --output={path}: {error.strerror}") from error
+        # What workers that were killed have left.
+        for left in glob.glob(os.path.join(glob.escape(path), ".*.tmp-*")):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(left)
+        plan_path = os.path.join(path, _PLAN)
+        if os.path.exists(plan_path) and not any(name.startswith("part-") for name in there):
+            # It came to nothing, so it binds nobody.
+            os.remove(plan_path)
+        agree(plan_path, plan.describe(), f"{path} holds samples of another plan", "for others, give another --output")
+
+    def finish(self, entries):
+        """Writes the manifest, or checks the shards by the one that is there.
+
+        Args:
+          entries: of all shards, in order.
+
+        Raises:
+          InputError: a shard is not there, or not what the manifest says.
+        """
+        manifest_path = os.path.join(self.path, _MANIFEST)
+        before = read_json(manifest_path)["shards"] if os.path.exists(manifest_path) else entries
+        for expected, found in zip(before, entries, strict=True):
+            path = os.path.join(self.path, found["file"])
+            if not os.path.exists(path):
+                raise InputError(f"{path} is not there: --output must be on a file system that all workers share")
             if expected != found:
                 raise InputError(
-                    f"{os.path.join(folder, found['file'])} is damaged: its checksum is {found['sha256']}, the "
-                    f"manifest says {expected['sha256']}. Remove it, and the same command makes it again"
+                    f"{path} is damaged: its checksum is {found['sha256']}, the manifest says {expected['sha256']}. "
+                    "Remove it, and the same command makes it again"
                 )
-        return
-    # What workers that were killed have left.
-    for left in glob.glob(os.path.join(glob.escape(folder), ".part-*.tmp-*")):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(left)
-    write_json(path, manifest)
+        write_json(manifest_path, {"format": 1, **self._plan.describe(), "shards": entries})
 
 
 def in_this_process(plan, folder):

@@ -103,15 +103,21 @@ def _parquet(path, card, count, length):
 def _tfrecord(path, card, count, length):
     """TFRecord of `data.records.example`."""
     del count, length
-    with os_errors(), tf.io.TFRecordWriter(path) as writer:
+    with os_errors():
+        writer = tf.io.TFRecordWriter(path)
 
-        def write(chunk_seeds, chunk_labels, samples):
+    def write(chunk_seeds, chunk_labels, samples):
+        with os_errors():
             for seed, number, series in zip(chunk_seeds, chunk_labels, samples, strict=True):
                 label = card.labels[number] if card.labels else ""
                 example = records.example(series, card.rate, card.channels, card.units, label=label, seed=int(seed))
                 writer.write(example)
 
+    try:
         yield write
+    finally:
+        with os_errors():
+            writer.close()
 
 
 _WRITERS = {".npz": _npz, ".csv": _csv, ".parquet": _parquet, ".tfrecord": _tfrecord}
@@ -121,11 +127,16 @@ def check_suffix(path):
     """Refuses a path whose suffix names no format.
 
     Raises:
-      InputError: with the formats that there are.
+      InputError: with the formats that there are, or with the package that the format needs and that is missing.
     """
     suffix = os.path.splitext(path)[1]
     if suffix not in _WRITERS:
-        raise InputError(f"--output={path}: the suffix must be one of {', '.join(_WRITERS)}, got {suffix or 'none'}")
+        raise InputError(
+            f"--output={path}: the suffix must be one of {', '.join(_WRITERS)}, got {suffix}; the name of a folder of "
+            "shards has none"
+        )
+    if suffix == ".parquet":
+        pyarrow(path)
     return suffix
 
 

@@ -23,6 +23,7 @@ unchanged: its factors are 0, f is 1, and dh_{t-1} takes dh_t.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -275,27 +276,27 @@ class LSTMStack(keras.layers.Layer):
             new_state.append(layer_state)
         return inputs, tuple(new_state)
 
-    def call(self, inputs, state=None, mask=None, dropout=0.0, seed=None):
+    def call(self, inputs, state=None, mask=None, dropout=0.0, noise=None):
         """A whole series.
 
         Args:
           inputs, state, mask: as `LSTM.call`, with a state a layer.
           dropout: share of each layer's outputs that is left out, in [0, 1).
-          seed: two integers, of the dropout; None for none.
+          noise: [B, T, the sum of the layers' sizes], uniform in [0, 1), which says what is left out; None for nothing.
 
         Returns:
           Outputs [B, T, U of the top] and the last state.
         """
         state = [None] * len(self.layers) if state is None else state
         gpu = on_gpu()
-        outputs, mask = (inputs, mask) if gpu else (swap_batch_and_time(inputs), swap_batch_and_time(mask))
+        outputs, mask, noise = (each if gpu else swap_batch_and_time(each) for each in (inputs, mask, noise))
         new_state = []
-        for number, (layer, layer_state) in enumerate(zip(self.layers, state, strict=True)):
+        for layer, layer_state, end in zip(self.layers, state, np.cumsum(self.units), strict=True):
             run = layer if gpu else layer.scan
             outputs, layer_state = run(outputs, layer_state, mask=mask)
-            if dropout and seed is not None:
-                own = tf.random.experimental.stateless_fold_in(seed, number)
-                outputs = tf.nn.experimental.stateless_dropout(outputs, dropout, own, rng_alg="philox")
+            if dropout and noise is not None:
+                kept = noise[..., end - layer.units : end] >= dropout
+                outputs = tf.where(kept, outputs / (1 - dropout), 0.0)
             new_state.append(layer_state)
         return (outputs if gpu else swap_batch_and_time(outputs)), tuple(new_state)
 

@@ -13,12 +13,9 @@ from sensegen_tf.layers.lstm import on_gpu
 _MOST, _LEAST_ROWS = 4, 8
 
 
-def parts(rows, replicas=1):
-    """Slices that cut `rows` rows into parts of nearly equal size and at least 8 rows; on a GPU into one.
-
-    There are at most 4 parts in all `replicas` together, so that up to 4 of them cut a minibatch as one would.
-    """
-    count = 1 if on_gpu() else max(1, min(_MOST // replicas, rows // _LEAST_ROWS))
+def parts(rows):
+    """Slices that cut `rows` rows into at most 4 parts of nearly equal size and at least 8 rows; on a GPU into one."""
+    count = 1 if on_gpu() else min(_MOST, max(1, rows // _LEAST_ROWS))
     cuts = [rows * part // count for part in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
 

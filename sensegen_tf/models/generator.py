@@ -64,6 +64,11 @@ class Generator(SizedModel):
         return self.config.code if self.people else 0
 
     @property
+    def dropout_size(self):
+        """D, numbers that say what is left out at a step in training; 0 without dropout."""
+        return sum(self.config.units) if self.config.dropout else 0
+
+    @property
     def condition_size(self):
         """Q = L + E."""
         return self.labels + self.code_size
@@ -168,13 +173,13 @@ class Generator(SizedModel):
         unit = tf.where(started | (self.start is None), self._unit(), 1.0)
         return Anchor(newest if self.config.residual else tf.zeros_like(newest), unit, regressors)
 
-    def call(self, series, condition, dropout_seed=None):
+    def call(self, series, condition, dropout_noise=None):
         """Teacher forcing: the prediction of every block, given the true samples before each of its samples.
 
         Args:
           series: [B, T, C]; T a multiple of n.
           condition: [B, Q].
-          dropout_seed: two integers; None for no dropout.
+          dropout_noise: [B, S, D], uniform in [0, 1), see `dropout_size`; None for no dropout.
 
         Returns:
           A `Prediction` with batch shape [B, S]; that at s is of block s of the series.
@@ -183,7 +188,7 @@ class Generator(SizedModel):
         inputs = inputs[:, :: self.block]  # [B, S, F]
         steps = tf.shape(inputs)[1]
         told = tf.concat([inputs, tf.tile(condition[:, None], [1, steps, 1])], -1)
-        features, _ = self.recurrent(told, dropout=self.config.dropout, seed=dropout_seed)  # [B, S, U]
+        features, _ = self.recurrent(told, dropout=self.config.dropout, noise=dropout_noise)  # [B, S, U]
         started = (tf.range(steps * self.block) > 0)[None, :, None]  # [1, T, 1]
         anchor = self._anchor(newest, regressors, started)
         start = self.start(condition) if self.start else None

@@ -14,7 +14,13 @@ import tensorflow as tf
 
 from sensegen_tf.errors import InputError
 
-STRATEGIES = ("none", "mirrored", "multi_worker")
+_OF_CLUSTERS = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnknownError,
+)
 _EXAMPLE = '{"cluster": {"worker": ["host0:5000", "host1:5000"]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -46,6 +52,7 @@ class Distribution:
             self._strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
         elif name == "multi_worker":
             self.workers, self.worker = _cluster()
+            print(f"waiting for all {self.workers} workers", flush=True)
             with self.lost_workers():
                 self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
         self.replicas = self._strategy.num_replicas_in_sync if self._strategy else 1
@@ -61,7 +68,15 @@ class Distribution:
         return slice(*(batch_size * (self.worker + end) // self.workers for end in (0, 1)))
 
     def check_batch(self, batch_size, stride=1):
-        """Refuses a minibatch that replicas cannot share alike, nor every `stride`th row of it."""
+        """Refuses a minibatch that the replicas cannot share alike.
+
+        Args:
+          batch_size: B.
+          stride: they share every `stride`th row of it too.
+
+        Raises:
+          InputError: each replica would not have as many rows.
+        """
         if self.replicas > 1 and batch_size % (self.replicas * stride):
             raise InputError(
                 f"--batch_size={batch_size} is no multiple of {self.replicas * stride}: {self.replicas} replicas share "
@@ -111,8 +126,7 @@ class Distribution:
         """Whether `flag` is True in any worker; all must ask."""
         if self.workers == 1:
             return flag
-        with self.lost_workers():
-            return bool(self._any(tf.constant(float(flag))) > 0)
+        return bool(self._any(tf.constant(float(flag))) > 0)
 
     def _summed_flag(self, flag):
         return self.run(lambda flag: self.summed([flag])[0], (flag,))
@@ -130,8 +144,7 @@ class Distribution:
         # A list is summed in one piece, which is of one type.
         for dtype in sorted({each.dtype for each in variables}, key=str):
             of_type = [each for each in variables if each.dtype == dtype]
-            with self.lost_workers():
-                values = total(*(tf.convert_to_tensor(each) for each in of_type))
+            values = total(*(tf.convert_to_tensor(each) for each in of_type))
             for variable, value in zip(of_type, values, strict=True):
                 variable.assign(value)
 
@@ -147,8 +160,7 @@ class Distribution:
         if self.workers == 1:
             return
         own = zlib.crc32(json.dumps(described, sort_keys=True).encode())
-        with self.lost_workers():
-            every = self._alike(tf.constant([own], tf.int64)).numpy()[:: self.replicas // self.workers]
+        every = self._alike(tf.constant([own], tf.int64)).numpy()[:: self.replicas // self.workers]
         others = np.flatnonzero(every != every[0])
         if len(others):
             raise InputError(
@@ -162,10 +174,10 @@ class Distribution:
 
     @contextlib.contextmanager
     def lost_workers(self):
-        """Context manager: TensorFlow's errors of a cluster become a `WorkerLostError`."""
+        """Context manager: TensorFlow's errors of a cluster of workers become a `WorkerLostError`."""
         try:
             yield
-        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+        except _OF_CLUSTERS as error:
             if self.workers == 1:
                 raise
             raise WorkerLostError(_lost(error)) from error
@@ -185,22 +197,23 @@ def _cluster():
     Raises:
       InputError: it is missing or not what TensorFlow documents.
     """
+
+    def check(right, wrong):
+        if not right:
+            raise InputError(f"{wrong}. TF_CONFIG must look like {_EXAMPLE}" + (f", got {text}" if text else ""))
+
     text = os.environ.get("TF_CONFIG")
-    if not text:
-        raise InputError(
-            "--strategy=multi_worker needs the environment variable TF_CONFIG, which names the workers and which of "
-            f"them this is, such as TF_CONFIG='{_EXAMPLE}'"
-        )
+    check(text, "--strategy=multi_worker needs the environment variable TF_CONFIG")
     try:
         config = json.loads(text)
-        cluster, task = config["cluster"], config["task"]
-        chiefs, workers = (len(cluster.get(kind, ())) for kind in ("chief", "worker"))
-        number = int(task["index"]) + {"chief": 0, "worker": chiefs}[task["type"]]
-        if not set(cluster) <= {"chief", "worker"} or not 0 <= number < chiefs + workers or chiefs > 1:
-            raise ValueError("the cluster consists of workers and at most one chief, and the task is one of them")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"TF_CONFIG does not name workers and which of them this is: {error!r}. It must look like {_EXAMPLE}, got "
-            f"{text}"
-        ) from error
-    return chiefs + workers, number
+    except ValueError as error:
+        check(False, f"TF_CONFIG is not JSON: {error}")
+    check(isinstance(config, dict) and {"cluster", "task"} <= config.keys(), "TF_CONFIG has no cluster or no task")
+    cluster, task = config["cluster"], config["task"]
+    known = set(cluster) <= {"chief", "worker"} and all(isinstance(addresses, list) for addresses in cluster.values())
+    check(known, "the cluster in TF_CONFIG must be lists of addresses, of workers and at most one chief")
+    chiefs, workers = (len(cluster.get(kind, [])) for kind in ("chief", "worker"))
+    kind, index = task.get("type"), task.get("index")
+    check(chiefs <= 1 and str(index).isdigit(), "TF_CONFIG names more than one chief, or its task has no index")
+    check(int(index) < len(cluster.get(kind, [])), "the task in TF_CONFIG is not one of the cluster's")
+    return chiefs + workers, int(index) + (chiefs if kind == "worker" else 0)

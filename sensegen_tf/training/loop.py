@@ -64,8 +64,9 @@ class TrainingConfig:
 
     @property
     def adversarial_stride(self):
-        """Of every how many rows of a minibatch the label is that of a series of the generator's own."""
-        return -(-self.batch_size // self.adversarial_batch_size)
+        """Of every how many rows of a minibatch one is matched by a series of the generator's own."""
+        by_likelihood = self.generator_objective == "likelihood"
+        return 1 if by_likelihood else -(-self.batch_size // self.adversarial_batch_size)
 
 
 class NotFiniteError(InputError):
@@ -79,15 +80,10 @@ class Trainer:
       generator, discriminator: built models.
       schedule: a `Schedule`.
       config: a `TrainingConfig`.
-      distribution: a `Distribution`, in whose scope the models were made.
-
-    Raises:
-      InputError: the replicas cannot share a minibatch alike.
+      distribution: a `Distribution`, in whose scope the models were made, and which can share the minibatches.
     """
 
     def __init__(self, generator, discriminator, schedule, config, distribution):
-        by_likelihood = config.generator_objective == "likelihood"
-        distribution.check_batch(config.batch_size, 1 if by_likelihood else config.adversarial_stride)
         with distribution.scope():
             self.players = Players(generator, discriminator, schedule, config, distribution)
         self.generator, self.schedule, self.config = generator, schedule, config
@@ -182,10 +178,9 @@ class Trainer:
         label = tf.convert_to_tensor(label)
         if player == DISCRIMINATOR:
             return self.distribution.deal((real, label, *self._noise(_ROLLOUT_FOR_TRAINING, number, rows, steps, own)))
-        code = tf.random.stateless_normal(
-            [rows, self.generator.code_size], self._seed(_CODE_FOR_GENERATOR, number), alg="philox"
-        )
-        dropout = self._seed(_DROPOUT_FOR_GENERATOR, number) + tf.pad(tf.range(rows)[:, None], [[0, 0], [0, 1]])
+        sizes = [rows, self.generator.code_size], [rows, steps // self.generator.block, self.generator.dropout_size]
+        code = tf.random.stateless_normal(sizes[0], self._seed(_CODE_FOR_GENERATOR, number), alg="philox")
+        dropout = tf.random.stateless_uniform(sizes[1], self._seed(_DROPOUT_FOR_GENERATOR, number), alg="philox")
         batch = real, label, tf.convert_to_tensor(person), code[own], dropout[own]
         if self.config.generator_objective == "likelihood":
             return (self.distribution.deal(batch),)
@@ -215,8 +210,7 @@ class Trainer:
             return current[player][1]
 
         def learn(turn):
-            with distribution.lost_workers():
-                loss, norm = (float(value) for value in steps[turn.player](*data(turn)))
+            loss, norm = (float(value) for value in steps[turn.player](*data(turn)))
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise NotFiniteError(
                     f"step {turn.step} ({turn.player}, outer iteration {turn.outer}): the loss is {loss}, the norm of "
@@ -232,10 +226,10 @@ class Trainer:
 
         Args:
           dataset: a `Dataset`; at most `evaluation_windows` of its held-out windows, evenly spread, are measured.
-          checkpoints: `Checkpoints` of `state()`, already restored.
+          checkpoints: `Checkpoints` of `state()`, already restored; of several workers, the chief alone saves.
           on_step: called with (turn, loss) after every step; or None.
           on_outer: called with the metrics (a dictionary) after every outer iteration, before it is saved; None for not
-            to measure. Of several workers, the chief alone saves.
+            to measure.
           should_stop: called after every step; where it returns True in a worker, the step is saved and the loop left.
 
         Returns:
@@ -243,10 +237,9 @@ class Trainer:
 
         Raises:
           NotFiniteError: see there. The last save is of finite weights.
-          WorkerLostError: another worker ended.
         """
         chief = self.distribution.chief
-        held_out = self.standardized(dataset, dataset.heldout.spread(self.config.evaluation_windows))
+        held_out = on_outer and self.standardized(dataset, dataset.heldout.spread(self.config.evaluation_windows))
         learn = self._learner(dataset)
         saved = time.monotonic()
         for number in range(int(self.step), self.schedule.steps):

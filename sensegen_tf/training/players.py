@@ -54,7 +54,7 @@ class Players:
         rows = batch[0].shape[0]
         variables = [variable.value for variable in model.trainable_variables]
         total, sums = 0.0, [0.0] * len(variables)
-        for part in parts(rows, replicas):
+        for part in parts(rows):
             with tf.GradientTape() as tape:
                 loss = loss_function(*(each[part] for each in batch)) * ((part.stop - part.start) / (rows * replicas))
             gradients = tape.gradient(loss, variables)
@@ -80,10 +80,9 @@ class Players:
         return self.generator.log_prob(prediction, real)
 
     def _likelihood(self, batch):
-        def loss(real, label, person, code_noise, seed):
+        def loss(real, label, person, code_noise, dropout_noise):
             condition = self.generator.condition(label, self.generator.person_code(person, code_noise))
-            # The dropout of a part has the seed of its first row.
-            log_prob = self._log_prob(self.generator(real, condition, dropout_seed=seed[0]), real)
+            log_prob = self._log_prob(self.generator(real, condition, dropout_noise), real)
             return losses.negative_log_likelihood(log_prob, self.generator.block)
 
         return self._gradient(loss, self.generator, *batch)
@@ -94,7 +93,7 @@ class Players:
 
         Args:
           batch: standardised series [B, T, C]; labels and people, int32 [B]; normals [B, E] on the codes of the people;
-            seeds of the dropout, int32 [B, 2].
+            noise of the dropout [B, S, D].
 
         Returns:
           Loss and gradient norm.

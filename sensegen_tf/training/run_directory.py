@@ -6,7 +6,6 @@ metrics.jsonl                                         a line an outer iteration
 finished.json                                         where the model and the picture are
 """
 
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -14,7 +13,7 @@ import platform
 import re
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import agree, read_json, whole_file, write_json
+from sensegen_tf.files import agree, lock, read_json, whole_file, write_json
 
 _PACKAGES = ("sensegen_tf", "tensorflow", "keras", "tf-keras", "tensorflow-probability", "numpy", "scipy")
 
@@ -67,13 +66,8 @@ class RunDirectory:
         self.path = path
         try:
             os.makedirs(path, exist_ok=True)
-            # The lock goes with the process, however it ends.
-            self._lock = open(os.path.join(path, "lock"), "w")  # noqa: SIM115
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"another process is training in {path}; wait for it, or choose another --run_dir"
-            ) from error
+            taken = f"another process is training in {path}; wait for it, or choose another --run_dir"
+            self._lock = lock(os.path.join(path, "lock"), taken)
         except OSError as error:
             raise InputError(f"cannot write --run_dir={path}: {error.strerror}") from error
 

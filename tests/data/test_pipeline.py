@@ -98,7 +98,7 @@ def test_workers_read_shards_of_their_own(prepared, workers):
 
 
 def test_fewer_shards_than_workers_are_refused(prepared):
-    with pytest.raises(InputError, match="has 4 shards of the split and there are 5 workers"):
+    with pytest.raises(InputError, match="has 4 shards to train on and there are 5 workers"):
         take(prepared[0].training, 1, batch_size=10, share=(0, 5))
 
 

@@ -36,5 +36,6 @@ def test_damaged_and_empty_files_are_named(tmp_path):
     (tmp_path / "b.tfrecord").write_bytes(b"")
     with pytest.raises(InputError, match="is empty"):
         records.read_series(os.fspath(tmp_path / "b.tfrecord"))
-    with pytest.raises(InputError, match="is no TFRecord file, nor a prepared set"):
-        records.read_series(os.fspath(tmp_path))
+    with pytest.raises(InputError, match="is no TFRecord file, no folder of them, nor a prepared set"):
+        (tmp_path / "empty").mkdir()
+        records.read_series(tmp_path / "empty")

@@ -1,5 +1,7 @@
 import contextlib
+import dataclasses
 import filecmp
+import glob
 import importlib.util
 import json
 import os
@@ -15,7 +17,8 @@ import tensorflow as tf
 
 from sensegen_tf.data.sources import SourceConfig, load
 from sensegen_tf.data.sources.tables import TableConfig
-from sensegen_tf.generation import local
+from sensegen_tf.errors import InputError
+from sensegen_tf.generation import local, shards
 from sensegen_tf.serving import saved_model
 from tests.conftest import command, run, run_without
 
@@ -67,7 +70,7 @@ def test_shards_hold_the_rows_of_the_one_file_that_the_seed_names(model, folder)
 
 
 def test_the_manifest_says_what_is_where(model, folder):
-    with open(folder / "manifest.json", encoding="utf-8") as file:
+    with open(folder / "samples.json", encoding="utf-8") as file:
         manifest = json.load(file)
     assert [shard["rows"] for shard in manifest["shards"]] == [256, 256, 188]
     assert [shard["first_seed"] for shard in manifest["shards"]] == [(3 << 32) + 256 * number for number in range(3)]
@@ -88,15 +91,21 @@ def test_a_shard_is_made_again_from_its_seeds_alone(model, folder, tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     done = run("sample", **asked(model, tmp_path / "s"))
     assert done.returncode == 2 and "part-000002.parquet is damaged" in done.stderr
+    assert "Remove it, and the same command makes it again" in done.stderr
+    os.remove(path)
+    done = run("sample", **asked(model, tmp_path / "s"))
+    assert done.returncode == 0, done.stderr
+    assert_same(tmp_path / "s", folder)
 
 
 def test_tfrecord_shards_read_as_recordings(model, folder, tmp_path):
     done = run("sample", **asked(model, tmp_path / "s", shard_format="tfrecord"))
     assert done.returncode == 0, done.stderr
-    shard = load(SourceConfig("tfrecord", os.fspath(tmp_path / "s" / "part-000002.tfrecord"))).recordings
-    table = pyarrow.parquet.read_table(folder / "part-000002.parquet").to_pandas()
-    signals = np.concatenate([recording.signals for recording in shard])
-    np.testing.assert_array_equal(signals, table[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f"))
+    table = pyarrow.parquet.read_table([folder / name for name in parts(folder)]).to_pandas()
+    expected = table[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f")
+    for path, rows in ((tmp_path / "s", slice(None)), (tmp_path / "s" / "part-000002.tfrecord", slice(512 * 12, None))):
+        recordings = load(SourceConfig("tfrecord", os.fspath(path))).recordings
+        np.testing.assert_array_equal(np.concatenate([each.signals for each in recordings]), expected[rows])
 
 
 def test_a_folder_of_parquet_is_read_as_a_table(folder):
@@ -116,6 +125,7 @@ def test_a_folder_of_parquet_is_read_as_a_table(folder):
         ({"label": "flying"}, "the model has no label 'flying'"),
         ({"workers": 2}, "--workers only goes with --engine=ray"),
         ({"output": "s.npz"}, "--shard_size only goes with a folder"),
+        ({"chunk_size": 256}, "--chunk_size only goes with a file"),
         ({"output": os.path.dirname(__file__)}, "holds something else"),
     ],
 )
@@ -129,25 +139,46 @@ def test_bad_requests_get_a_sentence(model, folder, flags, message):
 def test_without_the_extras_they_are_named(model, tmp_path):
     done = run_without(["ray"], tmp_path, "sample", **asked(model, tmp_path / "s", engine="ray"))
     assert done.returncode == 2 and "pip install 'sensegen_tf[ray]'" in done.stderr
+    shutil.rmtree(tmp_path / "s")
     done = run_without(["pyarrow"], tmp_path, "sample", **asked(model, tmp_path / "s"))
     assert done.returncode == 2 and "pip install 'sensegen_tf[tables]'" in done.stderr
-    assert not parts(tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_machine_that_does_not_see_the_folder_or_has_another_model_is_named(model, version, folder, tmp_path):
+    plan = shards.Plan(model, 700, 12, 3, None, 1.0, False, 256, "parquet")
+    with pytest.raises(InputError, match=f"does not see {tmp_path}/plan.json; --output must be on a file system that"):
+        shards.Maker(plan, tmp_path)
+    with pytest.raises(InputError, match="would make other samples"):
+        shards.Maker(dataclasses.replace(plan, version=version), folder)
+    assert shards.Maker(plan, folder)(2)["rows"] == 188
+
+
+def test_one_process_at_a_time(model, folder):
+    plan = shards.Plan(model, 700, 12, 3, None, 1.0, False, 256, "parquet")
+    claimed = shards.Folder(plan, folder)
+    with pytest.raises(InputError, match="another process makes samples in"):
+        shards.Folder(plan, folder)
+    del claimed
+    (folder / ".part-000001.parquet.tmp-left").touch()
+    shards.Folder(plan, folder)
+    assert not (folder / ".part-000001.parquet.tmp-left").exists()
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A head without cores and two nodes of two."""
+    """A head without cores and two nodes of one."""
     from ray.cluster_utils import Cluster
 
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    found.nodes = [found.add_node(num_cpus=2) for _ in range(2)]
+    found.nodes = [found.add_node(num_cpus=1) for _ in range(2)]
     found.wait_for_nodes()
     yield found
     found.shutdown()
 
 
 def over_ray(cluster, model, output, **changes):
-    how = {"engine": "ray", "ray_address": cluster.address, "cpus_per_worker": 2}
+    how = {"engine": "ray", "ray_address": cluster.address, "cpus_per_worker": 1}
     return asked(model, output, num=24 * 256, length=600, **how, **changes)
 
 
@@ -167,6 +198,15 @@ def wait_for_shards(folder, count, process):
         time.sleep(0.05)
 
 
+def actors():
+    """How many workers of Ray have a model."""
+    found = 0
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            found += file.read().startswith(b"ray::MapWorker")
+    return found
+
+
 @needs_ray
 def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster, model, tmp_path):
     # The driver is stopped first: another one goes on with the shards that are missing.
@@ -174,13 +214,17 @@ def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster
         wait_for_shards(tmp_path / "s", 3, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert not (tmp_path / "s" / "manifest.json").exists()
+    assert not (tmp_path / "s" / "samples.json").exists()
     before = {name: os.stat(tmp_path / "s" / name).st_mtime_ns for name in parts(tmp_path / "s")}
 
     with started(**over_ray(cluster, model, tmp_path / "s")) as process:
-        wait_for_shards(tmp_path / "s", len(before) + 4, process)
+        wait_for_shards(tmp_path / "s", len(before) + 2, process)
+        # A node has room for one, so the second one is on the node that is lost.
+        while actors() < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
         cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)
-        assert not (tmp_path / "s" / "manifest.json").exists()
+        assert not (tmp_path / "s" / "samples.json").exists()
         text, _ = process.communicate(timeout=300)
         assert process.returncode == 0, text
     for name, moment in before.items():
@@ -194,8 +238,10 @@ def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster
 
 @needs_ray
 def test_what_is_wrong_on_a_cluster_gets_a_sentence(cluster, model, tmp_path):
-    done = run("sample", **{**over_ray(cluster, model, tmp_path / "s"), "cpus_per_worker": 64})
-    assert done.returncode == 2 and "too few for one worker of --cpus_per_worker=64" in done.stderr
+    done = run("sample", **{**over_ray(cluster, model, tmp_path / "s"), "cpus_per_worker": 2})
+    assert (
+        done.returncode == 2 and "no machine of the cluster has room for a worker of --cpus_per_worker=2" in done.stderr
+    )
     done = run("sample", **{**over_ray(cluster, model, tmp_path / "s"), "ray_address": "localhost:1"})
     assert done.returncode == 2 and "there is no Ray cluster at localhost:1" in done.stderr
     broken = tmp_path / "broken" / "1"

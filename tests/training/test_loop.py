@@ -76,7 +76,7 @@ def fit(trained, folder, data=None, stop_after=None):
 def batch(real):
     """What the generator learns from, without labels, people or dropout."""
     nobody = np.zeros(len(real), np.int32)
-    return real, nobody, nobody, np.zeros([len(real), 0], "f"), np.zeros([len(real), 2], np.int32)
+    return real, nobody, nobody, np.zeros([len(real), 0], "f"), np.zeros([*real.shape[:2], 0], "f")
 
 
 def weights(trained):
@@ -254,8 +254,11 @@ def test_dropout_acts_in_training_alone():
     real, nothing = series(4), np.zeros([4, 0], "f")
     whole = generator(real, nothing).raw
     np.testing.assert_array_equal(generator(real, nothing).raw, whole)
-    dropped = generator(real, nothing, dropout_seed=[1, 2]).raw
-    np.testing.assert_array_equal(generator(real, nothing, dropout_seed=[1, 2]).raw, dropped)
-    assert (dropped != whole).numpy().any() and (
-        generator(real, nothing, dropout_seed=[1, 3]).raw != dropped
-    ).numpy().any()
+    noise = np.random.default_rng(0).uniform(size=[4, 12, generator.dropout_size]).astype("f")
+    dropped = generator(real, nothing, noise).raw
+    assert (dropped != whole).numpy().any() and (generator(real, nothing, 1 - noise).raw != dropped).numpy().any()
+    # Nothing is left out where all the noise is above the share, and the rest is scaled up for what is.
+    features, _ = generator.recurrent(real, dropout=0.5, noise=np.full([4, 12, 8], 0.9, "f"))
+    np.testing.assert_allclose(features, 2 * generator.recurrent(real)[0], rtol=1e-6)
+    features, _ = generator.recurrent(real, dropout=0.5, noise=noise)
+    np.testing.assert_array_equal(features.numpy() != 0, noise >= 0.5)
