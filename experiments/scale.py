@@ -136,7 +136,7 @@ def page(cases, cores):
         "",
         "Assumed:",
         "",
-        "- the rate of ray on all cores above on every machine; shards are dealt out evenly, as none depends on another;",
+        "- the rate of ray on all cores above on every machine; shards are dealt out evenly: none depends on another;",
         f"- loading, compiling and the first shard ({first:.0f} s) are paid once by all at the same time;",
         f"- a shared folder that takes {best * size / 1e6:.0f} MB/s from each machine, {together:,.0f} MB/s from",
         f"  {MACHINES[-1]} of them: it is {WINDOWS * size / 1e12:.2f} TB of Parquet, {size:.0f} bytes a window; with",
