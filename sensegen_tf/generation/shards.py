@@ -6,7 +6,7 @@ alone: any shard can be made again, on any worker, in any order.
 plan.json       what was asked for; written first, so that another start goes on with the same
 part-N.SUFFIX   the shards, each of which appears whole or not at all
 samples.json    the manifest: the plan, and of each shard the file, its rows, the first seed, the checksum; written last
-lock            held by the process that has them made
+samples.lock    held by the process that has them made
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from sensegen_tf.files import agree, lock, read_json, write_json
 from sensegen_tf.generation import local, writers
 from sensegen_tf.serving import saved_model
 
-_PLAN, _MANIFEST, _LOCK = "plan.json", "samples.json", "lock"
+_PLAN, _MANIFEST, _LOCK = "plan.json", "samples.json", "samples.lock"
 # Series that are held in memory at once while a shard is written.
 _CHUNK = 4096
 
