@@ -20,7 +20,7 @@ PARAMETERS = {
     ("sensegen", 3): (1_371_432, 18_465),
     ("sensegen_small", 1): (124_584, 17_953),
     ("sensegen_small", 3): (130_056, 18_465),
-    ("sensegen_accel", 3): (513_911, 22_916),
+    ("sensegen_accel", 3): (512_471, 22_916),
     ("sensegen_imu", 6): (619_438, 24_455),
     ("sensegen_ecg", 1): (510_283, 21_890),
     ("sensegen_fast", 3): (414_731, 22_916),
