@@ -50,8 +50,9 @@ def make(folder, windows):
             splits[split] |= {"checksum": 0, "shards": shards}
         os.remove(template)
         flat = walks.reshape(-1, CHANNELS)
-        manifest = {"format": 1, "rate": 50.0, "channels": names, "units": ["g"] * CHANNELS, "length": LENGTH}
+        manifest = {"format": 2, "rate": 50.0, "channels": names, "units": ["g"] * CHANNELS, "length": LENGTH}
         manifest |= {"sensors": [{}] * CHANNELS, "mean": flat.mean(0).tolist(), "std": flat.std(0).tolist()}
+        manifest |= {"increment": np.diff(walks, axis=1).std((0, 1)).tolist(), "resampled": False}
         write_json(os.path.join(temporary, records.MANIFEST), manifest | {"terms": "made up", "splits": splits})
 
 
@@ -91,7 +92,7 @@ def train(folder):
     result = {
         "steps": len(losses),
         "gigabytes_learned_from": len(losses) * BATCH * BYTES / 1e9,
-        "windows_looked_at": len(looked_at),
+        "windows_looked_at": looked_at.count,
         "seconds": round(time.monotonic() - started, 1),
         "first_generator_loss": losses[steps // 8],
         "last_generator_loss": losses[-1],

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import glob
 import os
 import re
 
@@ -39,7 +40,8 @@ def read(path, config, length=None, split="training"):
     """Windows from a file.
 
     Args:
-      path: `.npz`, `.csv`, `.parquet` or `.tfrecord` file, or the folder of a prepared set.
+      path: `.npz`, `.csv`, `.parquet` or `.tfrecord` file, or the folder of a prepared set or of shards that `sample`
+        wrote.
       config: a `tables.TableConfig`: what the columns of a table mean; its channels are chosen, or, where the file has
         no names, are the names.
       length: T, to which longer series are cut without overlap; None to take them as they are.
@@ -58,9 +60,9 @@ def read(path, config, length=None, split="training"):
         return _read_npz(path, config, length)
     if records.is_prepared(path):
         return _read_prepared(path, split, config, length)
-    if suffix == ".tfrecord":
+    if suffix == ".tfrecord" or _files(path, ".tfrecord"):
         recordings = records.read_series(path).recordings
-    elif suffix == ".csv" and (header := _header_of_ours(path)):
+    elif header := _header_of_ours(path):
         recordings = _read_ours(path, header)
     else:
         recordings = tables.table(path, config).recordings
@@ -160,21 +162,33 @@ def _cut(path, series, length):
     )
 
 
+def _files(path, suffix):
+    """The files with a suffix in a folder, sorted; none where it is no folder."""
+    return sorted(glob.glob(os.path.join(glob.escape(path), f"*{suffix}"))) if os.path.isdir(path) else []
+
+
 def _header_of_ours(path):
-    """The columns of a CSV that `sample` wrote, or None."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            header = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    return header if header[:2] == ["series", "time [s]"] else None
+    """The columns of a CSV, a Parquet file or a folder of these that `sample` wrote, or None."""
+    [path, *_] = [*_files(path, ".parquet"), path]
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".parquet":
+        header = tables.parquet_columns(path)
+    elif suffix == ".csv":
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                header = next(csv.reader(file), [])
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read {path}: {error}") from error
+    else:
+        return None
+    return header if {"series", "time [s]"} <= set(header) else None
 
 
 def _read_ours(path, header):
     label = "label" if header[-1] == "label" else ""
-    columns = header[2:-1] if label else header[2:]
+    columns = [name for name in header if name not in ("series", "seed", "time [s]", label)]
     config = tables.TableConfig(
-        channels=tuple(columns), time_column=header[1], subject_column=header[0], label_column=label
+        channels=tuple(columns), time_column="time [s]", subject_column="series", label_column=label
     )
     matches = [re.fullmatch(r"(.+) \[(.*)\]", name) for name in columns]
     channels = tuple(match[1] if match else name for match, name in zip(matches, columns, strict=True))

@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 import tensorflow as tf
 
+from sensegen_tf.data import series
 from sensegen_tf.data.sources import SourceConfig, load
 from sensegen_tf.data.sources.tables import TableConfig
 from sensegen_tf.errors import InputError
@@ -106,6 +107,26 @@ def test_tfrecord_shards_read_as_recordings(model, folder, tmp_path):
     for path, rows in ((tmp_path / "s", slice(None)), (tmp_path / "s" / "part-000002.tfrecord", slice(512 * 12, None))):
         recordings = load(SourceConfig("tfrecord", os.fspath(path))).recordings
         np.testing.assert_array_equal(np.concatenate([each.signals for each in recordings]), expected[rows])
+
+
+@pytest.mark.parametrize("what", ["folder of Parquet", "folder of TFRecord", "file of Parquet"])
+def test_the_judge_reads_shards_without_being_told_anything(model, folder, what, tmp_path):
+    path = folder
+    if what == "folder of TFRecord":
+        path = tmp_path / "s"
+        done = run("sample", **asked(model, path, shard_format="tfrecord"))
+        assert done.returncode == 0, done.stderr
+    elif what == "file of Parquet":
+        path = tmp_path / "s.parquet"
+        given = asked(model, path)
+        del given["shard_size"]
+        done = run("sample", **given)
+        assert done.returncode == 0, done.stderr
+    read = series.read(path, TableConfig())
+    expected = pyarrow.parquet.read_table([folder / name for name in parts(folder)]).to_pandas()
+    np.testing.assert_array_equal(read.values.reshape(-1, 3), expected[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f"))
+    assert read.channels == ("ax", "ay", "az") and read.units == ("g",) * 3 and read.rate == pytest.approx(50)
+    assert read.labels.tolist() == expected["label"][::12].tolist()
 
 
 def test_a_folder_of_parquet_is_read_as_a_table(folder):

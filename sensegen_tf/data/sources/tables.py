@@ -104,6 +104,19 @@ def _from_csv(path, config):
     return _from_columns(path, columns, config)
 
 
+def parquet_columns(path):
+    """The names of the columns of a Parquet file, a list.
+
+    Raises:
+      InputError: it cannot be read.
+    """
+    arrow = pyarrow(path)
+    try:
+        return arrow.parquet.read_schema(path).names
+    except (arrow.ArrowException, OSError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+
+
 def _from_parquet(path, config):
     arrow = pyarrow(path)
     try:
