@@ -96,13 +96,15 @@ def over_ray(plan, folder, address, workers, cpus_per_worker, gpus_per_worker):
         raise InputError(f"there is no Ray cluster at {address}: {error}") from error
     try:
         most = _room(ray, cpus_per_worker, gpus_per_worker)
+        pool = min(workers or most, most, plan.shards)
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         entries = ray.data.range(plan.shards, override_num_blocks=plan.shards).map_batches(
             _Actor,
             fn_constructor_args=(plan, folder, cpus_per_worker),
             batch_size=1,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(workers or most, most, plan.shards)),
+            # It may shrink, so that a node that is lost for good does not hold up the rest.
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=pool, initial_size=pool),
             num_cpus=cpus_per_worker,
             num_gpus=gpus_per_worker,
         )

@@ -13,7 +13,6 @@ import time
 import numpy as np
 import pyarrow.parquet
 import pytest
-import tensorflow as tf
 
 from sensegen_tf.data import series
 from sensegen_tf.data.sources import SourceConfig, load
@@ -80,53 +79,52 @@ def test_the_manifest_says_what_is_where(model, folder):
     assert manifest["channels"] == ["ax", "ay", "az"] and manifest["model"]["name"] == "sensegen_accel"
 
 
-def test_a_shard_is_made_again_from_its_seeds_alone(model, folder, tmp_path):
-    done = run("sample", **asked(model, tmp_path / "s"))
-    assert done.returncode == 0, done.stderr
-    os.remove(tmp_path / "s" / "part-000001.parquet")
-    done = run("sample", **asked(model, tmp_path / "s"))
-    assert done.returncode == 0, done.stderr
-    assert_same(tmp_path / "s", folder)
+def plan_of(model, shard_format="parquet"):
+    return shards.Plan(model, 700, 12, 3, None, 1.0, False, 256, shard_format)
 
-    path = tmp_path / "s" / "part-000002.parquet"
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
-    done = run("sample", **asked(model, tmp_path / "s"))
-    assert done.returncode == 2 and "part-000002.parquet is damaged" in done.stderr
-    assert "Remove it, and the same command makes it again" in done.stderr
+
+def make(plan, path):
+    """What the command does for a folder."""
+    folder = shards.Folder(plan, path)
+    folder.finish(list(shards.in_this_process(plan, path)))
+    return path
+
+
+def test_a_shard_is_made_again_from_its_seeds_alone(model, folder, tmp_path):
+    plan = plan_of(model)
+    path = make(plan, tmp_path / "s") / "part-000001.parquet"
     os.remove(path)
-    done = run("sample", **asked(model, tmp_path / "s"))
-    assert done.returncode == 0, done.stderr
-    assert_same(tmp_path / "s", folder)
+    assert_same(make(plan, tmp_path / "s"), folder)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    message = "part-000001.parquet is damaged.* Remove it, and the same command makes it again"
+    with pytest.raises(InputError, match=message):
+        make(plan, tmp_path / "s")
+    os.remove(path)
+    assert_same(make(plan, tmp_path / "s"), folder)
 
 
 def test_tfrecord_shards_read_as_recordings(model, folder, tmp_path):
-    done = run("sample", **asked(model, tmp_path / "s", shard_format="tfrecord"))
-    assert done.returncode == 0, done.stderr
+    path = make(plan_of(model, "tfrecord"), tmp_path / "s")
     table = pyarrow.parquet.read_table([folder / name for name in parts(folder)]).to_pandas()
     expected = table[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f")
-    for path, rows in ((tmp_path / "s", slice(None)), (tmp_path / "s" / "part-000002.tfrecord", slice(512 * 12, None))):
-        recordings = load(SourceConfig("tfrecord", os.fspath(path))).recordings
+    for each, rows in ((path, slice(None)), (path / "part-000002.tfrecord", slice(512 * 12, None))):
+        recordings = load(SourceConfig("tfrecord", os.fspath(each))).recordings
         np.testing.assert_array_equal(np.concatenate([each.signals for each in recordings]), expected[rows])
 
 
 @pytest.mark.parametrize("what", ["folder of Parquet", "folder of TFRecord", "file of Parquet"])
 def test_the_judge_reads_shards_without_being_told_anything(model, folder, what, tmp_path):
-    path = folder
+    path, rows = folder, slice(None)
     if what == "folder of TFRecord":
-        path = tmp_path / "s"
-        done = run("sample", **asked(model, path, shard_format="tfrecord"))
-        assert done.returncode == 0, done.stderr
+        path = make(plan_of(model, "tfrecord"), tmp_path / "s")
     elif what == "file of Parquet":
-        path = tmp_path / "s.parquet"
-        given = asked(model, path)
-        del given["shard_size"]
-        done = run("sample", **given)
-        assert done.returncode == 0, done.stderr
+        path, rows = folder / "part-000001.parquet", slice(256, 512)
     read = series.read(path, TableConfig())
     expected = pyarrow.parquet.read_table([folder / name for name in parts(folder)]).to_pandas()
-    np.testing.assert_array_equal(read.values.reshape(-1, 3), expected[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f"))
+    signals = expected[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f").reshape(700, 12, 3)
+    np.testing.assert_array_equal(read.values, signals[rows])
     assert read.channels == ("ax", "ay", "az") and read.units == ("g",) * 3 and read.rate == pytest.approx(50)
-    assert read.labels.tolist() == expected["label"][::12].tolist()
+    assert read.labels.tolist() == expected["label"][::12].tolist()[rows]
 
 
 def test_a_folder_of_parquet_is_read_as_a_table(folder):
@@ -167,7 +165,7 @@ def test_without_the_extras_they_are_named(model, tmp_path):
 
 
 def test_a_machine_that_does_not_see_the_folder_or_has_another_model_is_named(model, version, folder, tmp_path):
-    plan = shards.Plan(model, 700, 12, 3, None, 1.0, False, 256, "parquet")
+    plan = plan_of(model)
     with pytest.raises(InputError, match=f"does not see {tmp_path}/plan.json; --output must be on a file system that"):
         shards.Maker(plan, tmp_path)
     with pytest.raises(InputError, match="would make other samples"):
@@ -176,7 +174,7 @@ def test_a_machine_that_does_not_see_the_folder_or_has_another_model_is_named(mo
 
 
 def test_one_process_at_a_time(model, folder):
-    plan = shards.Plan(model, 700, 12, 3, None, 1.0, False, 256, "parquet")
+    plan = plan_of(model)
     claimed = shards.Folder(plan, folder)
     with pytest.raises(InputError, match="another process makes samples in"):
         shards.Folder(plan, folder)
@@ -272,10 +270,3 @@ def test_what_is_wrong_on_a_cluster_gets_a_sentence(cluster, model, tmp_path):
     done = run("sample", **over_ray(cluster, broken, tmp_path / "s"))
     assert done.returncode == 2 and f"cannot load the SavedModel at {broken}" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr and not parts(tmp_path / "s")
-
-
-def test_records_of_every_shard_are_whole(model, tmp_path):
-    done = run("sample", **asked(model, tmp_path / "s", num=257, shard_format="tfrecord"))
-    assert done.returncode == 0, done.stderr
-    counts = [len(list(tf.data.TFRecordDataset(os.fspath(tmp_path / "s" / name)))) for name in parts(tmp_path / "s")]
-    assert counts == [256, 1]
