@@ -99,7 +99,9 @@ def over_ray(plan, folder, address, workers, cpus_per_worker, gpus_per_worker):
         pool = min(workers or most, most, plan.shards)
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        entries = ray.data.range(plan.shards, override_num_blocks=plan.shards).map_batches(
+        # Items, not a range, which would need a core of its own to be read and find all taken by workers.
+        numbers = ray.data.from_items([{"id": each} for each in range(plan.shards)], override_num_blocks=plan.shards)
+        entries = numbers.map_batches(
             _Actor,
             fn_constructor_args=(plan, folder, cpus_per_worker),
             batch_size=1,

@@ -170,15 +170,18 @@ class Folder:
             self._lock = lock(os.path.join(path, _LOCK), f"another process makes samples in {path}; wait for it")
         except OSError as error:
             raise InputError(f"cannot write --output={path}: {error.strerror}") from error
-        # What workers that were killed have left.
-        for left in glob.glob(os.path.join(glob.escape(path), ".*.tmp-*")):
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(left)
+        self._sweep()
         plan_path = os.path.join(path, _PLAN)
         if os.path.exists(plan_path) and not any(name.startswith("part-") for name in there):
             # It came to nothing, so it binds nobody.
             os.remove(plan_path)
         agree(plan_path, plan.describe(), f"{path} holds samples of another plan", "for others, give another --output")
+
+    def _sweep(self):
+        """Removes what workers that were killed have left."""
+        for left in glob.glob(os.path.join(glob.escape(self.path), ".*.tmp-*")):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(left)
 
     def finish(self, entries):
         """Writes the manifest, or checks the shards by the one that is there.
@@ -200,6 +203,7 @@ class Folder:
                     f"{path} is damaged: its checksum is {found['sha256']}, the manifest says {expected['sha256']}. "
                     "Remove it, and the same command makes it again"
                 )
+        self._sweep()
         write_json(manifest_path, {"format": 1, **self._plan.describe(), "shards": entries})
 
 

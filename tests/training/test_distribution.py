@@ -43,13 +43,8 @@ def flags(recordings, run, outer=12, objective="both"):
     return [
         *("--source=table", f"--data_dir={recordings}", "--rate_hz=10", "--window_length=16", "--stride=16"),
         *("--model=sensegen_small", "--batch_size=16", f"--outer_iterations={outer}", "--discriminator_steps=2"),
-        *(
-            "--generator_steps=2",
-            f"--generator_objective={objective}",
-            "--adversarial_batch_size=8",
-            "--checkpoint_seconds=0",
-        ),
-        *("--evaluation_windows=64", f"--run_dir={run}"),
+        *("--generator_steps=2", f"--generator_objective={objective}", "--adversarial_batch_size=8"),
+        *("--checkpoint_seconds=0", "--evaluation_windows=64", f"--run_dir={run}"),
     ]
 
 
