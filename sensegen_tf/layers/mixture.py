@@ -77,7 +77,8 @@ def row_noise(seed, steps, size, stream=0, first=None):
         )
         return tf.concat([uniform[:, None], tf.reshape(normal, [steps, size - 1])], -1)  # [S, 1 + N]
 
-    first = tf.zeros_like(seed) if first is None else first
+    # Not zeros_like: XLA would take the seeds for constants, and compile again for others.
+    first = tf.zeros(tf.shape(seed), tf.int64) if first is None else first
     return tf.map_fn(one, (seed, first), fn_output_signature=tf.TensorSpec([None, size], tf.float32))
 
 

@@ -70,7 +70,7 @@ def test_a_longer_file_begins_with_the_shorter_one(version, samples):
     np.testing.assert_array_equal(generated(version, 20), samples[:20])
 
 
-def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(version, samples, tmp_path):
+def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(version, samples, tmp_path, monkeypatch):
     whole = generated(version, 300, xla=True)
     np.testing.assert_array_equal(generated(version, 300, 1, xla=True), whole)
     np.testing.assert_array_equal(generated(version, 20, xla=True), whole[:20])
@@ -78,11 +78,14 @@ def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(ver
     spread = np.sqrt((whole[:, 0].var(0) + samples[:, 0].var(0)) / 300)
     assert (np.abs(whole[:, 0].mean(0) - samples[:, 0].mean(0)) < 5 * spread).all()
     np.testing.assert_allclose(whole[:, 0].std(0), samples[:, 0].std(0), rtol=0.25)
+    monkeypatch.setenv("XLA_FLAGS", f"--xla_dump_to={tmp_path / 'xla'}")
     done = run(
         "sample", xla="true", model=os.path.dirname(version), num=300, length=10, seed=7, output=tmp_path / "s.npz"
     )
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "s.npz")["samples"], whole)
+    # Compiled once, though there are two batches of four parts: not anew for other seeds.
+    assert len(list((tmp_path / "xla").glob("*inference_sample*.before_optimizations.txt"))) == 1
 
 
 def test_nothing_is_left_when_generation_breaks(version, tmp_path):
