@@ -32,9 +32,14 @@ MACHINES = (1, 10, 100)
 
 def make():
     """Makes shards in this process; when each was done, in seconds since the first."""
+    import tensorflow as tf
+
     from sensegen_tf.generation import ray_engine, shards
     from sensegen_tf.serving import saved_model
 
+    if FLAGS.case == "local":
+        # As Ray's workers: no more threads than cores.
+        tf.config.threading.set_intra_op_parallelism_threads(len(os.sched_getaffinity(0)))
     num = FLAGS.shards * FLAGS.workers * FLAGS.shard_size
     version = os.path.abspath(saved_model.find_version(FLAGS.model))
     plan = shards.Plan(version, num, LENGTH, 0, None, 1.0, True, FLAGS.shard_size, "parquet")

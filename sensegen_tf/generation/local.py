@@ -77,42 +77,56 @@ def load(version):
     return model
 
 
-def generate(model, count, length, seed, chunk_size, shares=(), temperature=1.0, xla=False, first=0):
-    """Generates series in chunks.
+def sampler(model, length, conditional, temperature=1.0, xla=False):
+    """A function of seeds int64 [n] and labels int32 [n] that gives samples, a tensor [n, T, C].
 
     Args:
       model: as `load` gives it.
-      count: N.
       length: T.
-      seed: of the file, in [0, 2^31).
-      chunk_size: about how many series are held in memory at once: rounded up to whole batches.
-      shares: of the labels, see `row_labels`; none for an unconditional model.
+      conditional: whether the model takes labels.
       temperature: above 0; below 1 the likely becomes likelier.
-      xla: whether the model is compiled for this length first, which is faster and draws other series for a seed.
-      first: the first row of the file; a multiple of `BATCH_SIZE`, so that batches are cut alike from wherever.
-
-    Yields:
-      (seeds int64 [n], labels int32 [n], samples float32 [n, T, C]).
+      xla: whether it is compiled for this length at the first call, which is faster and draws other series for a seed.
     """
     signature = model.signatures["sample_tempered"]
 
     def sample(seed, label):
         rows = seed.shape[0]
         inputs = {"length": tf.fill([rows], length), "temperature": tf.fill([rows], float(temperature))}
-        return signature(seed=seed, **inputs, **({"label": label} if len(shares) else {}))["samples"]
+        return signature(seed=seed, **inputs, **({"label": label} if conditional else {}))["samples"]
 
-    if xla:
-        compiled = tf.function(sample, jit_compile=True)
-        sample = tf.function(lambda seed, label: in_parts(compiled, seed, label))
-    chunk = math.ceil(chunk_size / BATCH_SIZE) * BATCH_SIZE
-    end = first + count
-    for first in range(first, end, chunk):  # noqa: B020
-        stop = min(first + chunk, end)
+    if not xla:
+        return sample
+    compiled = tf.function(sample, jit_compile=True)
+    return tf.function(lambda seed, label: in_parts(compiled, seed, label))
+
+
+def chunks(sample, first, count, seed, chunk_size, shares=()):
+    """The rows [first, first + count) of the file that a seed names, in chunks.
+
+    Args:
+      sample: a `sampler`.
+      first: a multiple of `BATCH_SIZE`, so that batches are cut alike from wherever.
+      count: below 2^32.
+      seed: of the file, in [0, 2^31).
+      chunk_size: about how many series are held in memory at once: rounded up to whole batches.
+      shares: of the labels, see `row_labels`; none for an unconditional model.
+
+    Yields:
+      (seeds int64 [n], labels int32 [n], samples float32 [n, T, C]).
+    """
+    chunk, end = math.ceil(chunk_size / BATCH_SIZE) * BATCH_SIZE, first + count
+    for begin in range(first, end, chunk):
+        stop = min(begin + chunk, end)
         batches = [
             sample(
                 tf.constant(row_seeds(seed, start, BATCH_SIZE)), tf.constant(row_labels(shares, start, BATCH_SIZE))
             ).numpy()
-            for start in range(first, stop, BATCH_SIZE)
+            for start in range(begin, stop, BATCH_SIZE)
         ]
-        rows = first, stop - first
-        yield row_seeds(seed, *rows), row_labels(shares, *rows), np.concatenate(batches)[: stop - first]
+        rows = begin, stop - begin
+        yield row_seeds(seed, *rows), row_labels(shares, *rows), np.concatenate(batches)[: stop - begin]
+
+
+def generate(model, count, length, seed, chunk_size, shares=(), temperature=1.0, xla=False):
+    """Generates the series of a file in chunks: a `sampler` of `model`, and its `chunks` from the first row on."""
+    yield from chunks(sampler(model, length, bool(len(shares)), temperature, xla), 0, count, seed, chunk_size, shares)

@@ -123,9 +123,16 @@ class Maker:
             raise InputError(f"{platform.node()} does not see {path}; --output must be on a file system that all share")
         agree(path, plan.describe(), f"{platform.node()} would make other samples", "all machines must have the same")
 
+        self._shares = local.label_shares(self._card, plan.label)
+
     @functools.cached_property
     def _model(self):
         return local.load(self._plan.version)
+
+    @functools.cached_property
+    def _sample(self):
+        plan, conditional = self._plan, bool(self._shares)
+        return local.sampler(self._model, plan.length, conditional, plan.temperature, plan.xla)
 
     def __call__(self, number):
         """Makes a shard, unless it is there.
@@ -139,10 +146,8 @@ class Maker:
         plan, path = self._plan, os.path.join(self._folder, self._plan.file(number))
         first, count = plan.rows(number)
         if not os.path.exists(path):
-            shares = local.label_shares(self._card, plan.label)
-            how = plan.seed, _CHUNK, shares, plan.temperature, plan.xla
             with writers.open_writer(path, self._card, count, plan.length) as write:
-                for chunk in local.generate(self._model, count, plan.length, *how, first=first):
+                for chunk in local.chunks(self._sample, first, count, plan.seed, _CHUNK, self._shares):
                     write(*chunk)
         first_seed = int(local.row_seeds(plan.seed, first, 1)[0])
         return {"file": plan.file(number), "first_seed": first_seed, "rows": count, "sha256": _checksum(path)}
