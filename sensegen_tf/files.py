@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import shutil
@@ -78,6 +79,11 @@ def write_json(path, value):
     with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=2, allow_nan=False)
         file.write("\n")
+
+
+def files_in(folder, pattern):
+    """The paths in a folder whose names match a pattern of `glob`, sorted; none where it is no folder."""
+    return sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
 
 
 def lock(path, taken):

@@ -8,7 +8,6 @@ A prepared set is a folder of shards, each a random mixture of the windows of on
 names them with their sizes and checksums and holds what a `Dataset` needs beside the windows.
 """
 
-import glob
 import os
 import zlib
 
@@ -19,7 +18,7 @@ from google.protobuf.message import DecodeError
 from sensegen_tf.data.recording import Collection, Recording, Span
 from sensegen_tf.data.windows import Windows
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import os_errors, read_json, whole_folder, write_json
+from sensegen_tf.files import files_in, os_errors, read_json, whole_folder, write_json
 
 MANIFEST = "manifest.json"
 _FORMAT = 2
@@ -82,7 +81,7 @@ def read_series(path):
     if is_prepared(path):
         raise InputError(f"{path} is a prepared set: it is cut and split already, and can be trained on")
     path = os.fspath(path)
-    files = sorted(glob.glob(os.path.join(glob.escape(path), "*.tfrecord"))) if os.path.isdir(path) else [path]
+    files = files_in(path, "*.tfrecord") if os.path.isdir(path) else [path]
     if not files or not os.path.exists(files[0]):
         raise InputError(
             f"{path} is no TFRecord file, no folder of them, nor a prepared set (a folder that holds {MANIFEST})"

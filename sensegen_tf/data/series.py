@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import glob
 import os
 import re
 
@@ -13,6 +12,7 @@ from sensegen_tf.data.recording import check_alike, find_channels
 from sensegen_tf.data.sources import tables
 from sensegen_tf.data.windows import WindowConfig, cut
 from sensegen_tf.errors import InputError
+from sensegen_tf.files import files_in
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def read(path, config, length=None, split="training"):
         return _read_npz(path, config, length)
     if records.is_prepared(path):
         return _read_prepared(path, split, config, length)
-    if suffix == ".tfrecord" or _files(path, ".tfrecord"):
+    if suffix == ".tfrecord" or files_in(path, "*.tfrecord"):
         recordings = records.read_series(path).recordings
     elif header := _header_of_ours(path):
         recordings = _read_ours(path, header)
@@ -162,14 +162,9 @@ def _cut(path, series, length):
     )
 
 
-def _files(path, suffix):
-    """The files with a suffix in a folder, sorted; none where it is no folder."""
-    return sorted(glob.glob(os.path.join(glob.escape(path), f"*{suffix}"))) if os.path.isdir(path) else []
-
-
 def _header_of_ours(path):
     """The columns of a CSV, a Parquet file or a folder of these that `sample` wrote, or None."""
-    [path, *_] = [*_files(path, ".parquet"), path]
+    [path, *_] = [*files_in(path, "*.parquet"), path]
     suffix = os.path.splitext(path)[1].lower()
     if suffix == ".parquet":
         header = tables.parquet_columns(path)

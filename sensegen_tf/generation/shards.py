@@ -12,14 +12,13 @@ samples.lock    held by the process that has them made
 import contextlib
 import dataclasses
 import functools
-import glob
 import hashlib
 import importlib.metadata
 import os
 import platform
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import agree, lock, read_json, write_json
+from sensegen_tf.files import agree, files_in, lock, read_json, write_json
 from sensegen_tf.generation import local, writers
 from sensegen_tf.serving import saved_model
 
@@ -99,7 +98,7 @@ def _checksum(path):
 
 def _model_checksum(version):
     """Of what samples follow from: the graph and the weights."""
-    files = [os.path.join(version, "saved_model.pb"), *glob.glob(os.path.join(glob.escape(version), "variables", "*"))]
+    files = [os.path.join(version, "saved_model.pb"), *files_in(os.path.join(version, "variables"), "*")]
     return hashlib.sha256("".join(_checksum(path) for path in sorted(files)).encode()).hexdigest()
 
 
@@ -184,7 +183,7 @@ class Folder:
 
     def _sweep(self):
         """Removes what workers that were killed have left."""
-        for left in glob.glob(os.path.join(glob.escape(self.path), ".*.tmp-*")):
+        for left in files_in(self.path, ".*.tmp-*"):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(left)
 

@@ -5,7 +5,6 @@ Neurocomputing 2016; Anguita et al., "A public domain dataset for human activity
 A smartphone on the waist of 30 people, 50 Hz: acceleration in g with gravity, angular velocity in rad/s.
 """
 
-import glob
 import os
 import re
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from sensegen_tf.data.recording import Collection, Recording, Span
 from sensegen_tf.errors import InputError
+from sensegen_tf.files import files_in
 
 _RATE = 50.0
 _TERMS = "UCI Machine Learning Repository; cite Reyes-Ortiz et al. 2016 and Anguita et al. 2013; no commercial use"
@@ -110,7 +110,7 @@ def hapt(data_dir, channels=(), labels=()):
     spans = _hapt_spans(os.path.join(folder, "labels.txt"), set(labels or BASIC_ACTIVITIES))
     sensors = list(dict.fromkeys(_HAPT_FILES[name] for name in channels))
     recordings = []
-    for path in sorted(glob.glob(os.path.join(glob.escape(folder), f"{sensors[0]}_exp*_user*.txt"))):
+    for path in files_in(folder, f"{sensors[0]}_exp*_user*.txt"):
         named = re.search(r"_exp(\d+)_user(\d+)\.txt$", path)
         if named is None:
             raise InputError(f"{path}: expected a name such as {sensors[0]}_exp01_user01.txt; move it away")

@@ -4,11 +4,11 @@ Moody and Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE EMBS Magaz
 "PhysioBank, PhysioToolkit, and PhysioNet", Circulation 2000.
 """
 
-import glob
 import os
 
 from sensegen_tf.data.recording import Collection, Event, Recording, Span
 from sensegen_tf.errors import InputError
+from sensegen_tf.files import files_in
 
 _TERMS = "PhysioNet, ODC-By 1.0; cite Moody and Mark 2001 and Goldberger et al. 2000"
 DEFAULT_LEAD = "MLII"
@@ -38,7 +38,7 @@ def mitbih(data_dir, channels=()):
             f"--source=mitbih needs a package that is not installed ({error.name}): pip install 'sensegen_tf[ecg]'"
         ) from error
     leads = tuple(channels) or (DEFAULT_LEAD,)
-    headers = sorted(glob.glob(os.path.join(glob.escape(data_dir), "*.hea")))
+    headers = files_in(data_dir, "*.hea")
     if not headers:
         raise InputError(
             f"no .hea files in {data_dir}: --data_dir must be the folder of WFDB records. "

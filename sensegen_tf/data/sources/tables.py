@@ -1,7 +1,6 @@
 """A person's own recordings: CSV and Parquet through pyarrow (extra `tables`), NPZ through NumPy."""
 
 import dataclasses
-import glob
 import os
 import zipfile
 import zlib
@@ -11,6 +10,7 @@ import numpy as np
 from sensegen_tf.data.arrow import pyarrow
 from sensegen_tf.data.recording import Collection, Recording, Span
 from sensegen_tf.errors import InputError
+from sensegen_tf.files import files_in
 
 _TERMS = "the owner's own"
 # A step of the time column may differ from the usual one by this share before the sampling counts as irregular.
@@ -64,7 +64,7 @@ def table(path, config):
       InputError: what is wrong, with file, line or row, and column.
     """
     if os.path.isdir(path):
-        paths = sorted(p for suffix in _READERS for p in glob.glob(os.path.join(glob.escape(path), f"*{suffix}")))
+        paths = sorted(p for suffix in _READERS for p in files_in(path, f"*{suffix}"))
         if not paths:
             raise InputError(f"{path} holds no {', '.join(_READERS)} file")
     else:
