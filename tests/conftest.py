@@ -1,5 +1,6 @@
 """Fixtures that several tests share."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -54,23 +55,30 @@ def shared(name):
     return os.path.abspath(folder)
 
 
+def train_once(factory, name, **given):
+    """The folder of a finished run, which the first of pytest's processes that asks for it trains."""
+    root = factory.getbasetemp()
+    # Each process of xdist has a folder of its own in that of all.
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "finished.json").exists():
+            done = run("train", **given, run_dir=folder)
+            assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """The folder of a finished tiny run on real recordings."""
-    folder = tmp_path_factory.mktemp("trained")
-    done = run("train", **TINY, run_dir=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+    """The folder of a finished tiny run on real recordings; nothing may be written into it."""
+    return train_once(tmp_path_factory, "trained", **TINY)
 
 
 @pytest.fixture(scope="session")
 def conditional(tmp_path_factory):
-    """The folder of a finished tiny run of a conditional model, whose generator also heard the discriminator."""
-    folder = tmp_path_factory.mktemp("conditional")
+    """The same of a conditional model, whose generator also heard the discriminator."""
     both = {"generator_objective": "both", "adversarial_batch_size": "4"}
-    done = run("train", **{**TINY, "model": "sensegen_accel", **both}, run_dir=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+    return train_once(tmp_path_factory, "conditional", **{**TINY, "model": "sensegen_accel", **both})
 
 
 @pytest.fixture(scope="session")

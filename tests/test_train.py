@@ -67,13 +67,13 @@ def test_a_finished_run_prints_its_results_again(trained):
     assert os.listdir(trained / "model") == ["1"]
 
 
-@pytest.mark.parametrize("schedule", ["alternating", "algorithm1"])
-def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(schedule, tmp_path):
-    flags = {**TINY, "schedule": schedule, "outer_iterations": "6", "discriminator_steps": "8", "generator_steps": "8"}
+def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(tmp_path):
+    """Of the default schedule; test_loop.py stops and resumes both at every kind of step."""
+    flags = {**TINY, "outer_iterations": "6", "discriminator_steps": "8", "generator_steps": "8"}
     whole = run("train", **flags, run_dir=tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     saved = tmp_path / "killed" / "checkpoints" / "checkpoint"
-    chance, kills = random.Random(schedule), 0
+    chance, kills = random.Random(0), 0
     while True:
         process = subprocess.Popen(
             command("train", **flags, run_dir=tmp_path / "killed"),
@@ -83,7 +83,7 @@ def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(sch
         if kills == 0:
             time.sleep(chance.uniform(1, 12))
             process.send_signal(signal.SIGKILL)
-        elif kills < 5:
+        elif kills < 4:
             # At a random moment after this start's first new save: while it trains, measures, saves or exports.
             before = saved.stat().st_mtime_ns if saved.exists() else 0
             while process.poll() is None and (not saved.exists() or saved.stat().st_mtime_ns == before):

@@ -85,7 +85,7 @@ def sampler(model, length, conditional, temperature=1.0, xla=False):
       length: T.
       conditional: whether the model takes labels.
       temperature: above 0; below 1 the likely becomes likelier.
-      xla: whether it is compiled for this length at the first call, which is faster and draws other series for a seed.
+      xla: whether it is compiled for this length at the first call, which is faster and rounds differently.
     """
     signature = model.signatures["sample_tempered"]
 

@@ -18,7 +18,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 _FEWEST_IN_CLUSTER = 8
-_PHILOX = 4
 
 
 class Anchor(typing.NamedTuple):
@@ -50,48 +49,6 @@ class Mixture(typing.NamedTuple):
     scale: tf.Tensor
     factor: tf.Tensor | None
     coefficients: tf.Tensor | None
-
-
-def row_noise(seed, steps, size, stream=0, first=None):
-    """The noise of each row, from the row's seed and the stream alone.
-
-    A row's noise does not depend on the other rows, and a longer series begins with the noise of a shorter one.
-
-    Args:
-      seed: int64 [B].
-      steps: S.
-      size: 1 + N, how many numbers a step takes, see `MixtureHead.noise_size`.
-      stream: an integer; other streams are other noise.
-      first: int64 [B], the number of each row's first step, at least 0; by default 0.
-
-    Returns:
-      float32 [B, S, 1 + N]: a uniform in [0, 1), then N standard normals.
-    """
-
-    def one(row):
-        row_seed, start = row
-        # The second word keeps a row's streams apart.
-        uniform = _stateless(tf.raw_ops.StatelessRandomUniformV2, [row_seed, 2 * stream], start, steps)
-        normal = _stateless(
-            tf.raw_ops.StatelessRandomNormalV2, [row_seed, 2 * stream + 1], start * (size - 1), steps * (size - 1)
-        )
-        return tf.concat([uniform[:, None], tf.reshape(normal, [steps, size - 1])], -1)  # [S, 1 + N]
-
-    # Not zeros_like: XLA would take the seeds for constants, and compile again for others.
-    first = tf.zeros(tf.shape(seed), tf.int64) if first is None else first
-    return tf.map_fn(one, (seed, first), fn_output_signature=tf.TensorSpec([None, size], tf.float32))
-
-
-def _stateless(draw, seed, start, count):
-    """Numbers [start, start + count) of the endless sequence that a seed names, as the op `draw` makes them.
-
-    The algorithm is named, since "auto" may differ by device. Philox makes numbers four by four and can begin anywhere.
-    """
-    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=tf.stack(seed))
-    whole = start // _PHILOX
-    counter = tf.concat([counter[:1] + tf.cast(whole, tf.uint64), counter[1:]], 0)
-    ahead = tf.cast(start - whole * _PHILOX, tf.int32)
-    return tf.slice(draw(shape=[count + _PHILOX - 1], key=key, counter=counter, alg=1), [ahead], [count])
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
@@ -156,22 +113,25 @@ class MixtureHead(keras.layers.Layer):
         return self.dense(inputs)
 
     def _parts(self, raw):
-        """Raw parameters [..., P] -> logits [..., K], those of the components, three of [..., K, n, C or
-        C (C - 1) / 2], and the coefficients [..., n, R, C] or None."""
-        k, n, c = self.components, self.block, self.channels
+        """Raw parameters [..., P] -> logits [..., K], those of the components, three of [..., K, n C or
+        n C (C - 1) / 2], and the coefficients [..., n R C]."""
         logits, *of_components, coefficients = tf.split(raw, self.sizes, axis=-1)
-        batch = tf.shape(raw)[:-1]
+        k, sizes = self.components, self.sizes[1:-1]
+        of_components = [self._unpacked(each, k, size // k) for each, size in zip(of_components, sizes, strict=True)]
+        return logits, of_components, coefficients
 
-        def shaped(values, *shape):
-            return tf.reshape(values, tf.concat([batch, shape], 0))
-
-        widths = c, c, c * (c - 1) // 2 if self.full_covariance else 0
-        of_components = [shaped(each, k, n, width) for each, width in zip(of_components, widths, strict=True)]
-        return logits, of_components, shaped(coefficients, n, self.regressors, c) if self.regressors else None
+    def _unpacked(self, values, *shape):
+        """The last axis of an array as several."""
+        return tf.reshape(values, tf.concat([tf.shape(values)[:-1], shape], 0))
 
     def _mixture(self, logits, of_components, coefficients):
-        loc, scale, triangles = of_components
-        factor = _lower(triangles, self.channels) if self.full_covariance else None
+        """From what `_parts` returns, with or without the axis of K."""
+        n, c = self.block, self.channels
+        loc, scale = (self._unpacked(each, n, c) for each in of_components[:2])
+        factor = None
+        if self.full_covariance:
+            factor = _lower(self._unpacked(of_components[2], n, c * (c - 1) // 2), c)
+        coefficients = self._unpacked(coefficients, n, self.regressors, c) if self.regressors else None
         return Mixture(logits, loc, tf.nn.softplus(scale), factor, coefficients)
 
     def unpack(self, raw):
@@ -252,8 +212,8 @@ class MixtureHead(keras.layers.Layer):
         below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= uniform  # [..., K - 1]
         component = tf.reduce_sum(tf.cast(below, tf.int32), -1)  # [...]
         chosen = tf.one_hot(component, self.components) + (probabilities - tf.stop_gradient(probabilities))
-        weights, axis = chosen[..., None, None], chosen.shape.rank - 1
-        return self._mixture(None, [tf.reduce_sum(weights * each, axis) for each in of_components], coefficients)
+        of_chosen = [tf.reduce_sum(chosen[..., None] * each, -2) for each in of_components]
+        return self._mixture(None, of_chosen, coefficients)
 
     def sample(self, chosen, number, anchor, normal):
         """Sample `number` of a block, without a random operation.

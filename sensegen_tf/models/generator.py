@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from sensegen_tf.layers.context import Context
-from sensegen_tf.layers.mixture import Anchor, MixtureHead, row_noise
+from sensegen_tf.layers.mixture import Anchor, MixtureHead
+from sensegen_tf.layers.noise import row_noise
 from sensegen_tf.models.sized import SizedModel
 from sensegen_tf.models.zoo import GeneratorConfig
 
@@ -258,7 +259,7 @@ class Generator(SizedModel):
         """The first step of a rollout.
 
         Args:
-          noise: [B, 1 + N], see `layers.mixture.row_noise`.
+          noise: [B, 1 + N], see `layers.noise.row_noise`.
           condition: [B, Q].
           temperature: [B, 1] or a number above 0: it divides the logits and multiplies the variances, so that below 1
             the likely becomes likelier.

@@ -48,11 +48,10 @@ class Signatures(tf.Module):
         self._state = State(generator)
 
         def function(method, *specs):
-            return tf.function(method, input_signature=[*specs])
+            return tf.function(method, input_signature=[*specs], autograph=False)
 
-        self.sample = function(self._sample, _SEED, _LENGTH, *label)
-        self._functions = {
-            tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: self.sample,
+        functions = {
+            tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: function(self._sample, _SEED, _LENGTH, *label),
             "sample_tempered": function(self._sample_tempered, _SEED, _LENGTH, _TEMPERATURE, *label),
             "continue_series": function(self._continue_series, _PREFIX, _PREFIX_LENGTH, _SEED, _LENGTH, *label),
             "initial_state": function(self._initial_state, _SEED, *label),
@@ -61,6 +60,8 @@ class Signatures(tf.Module):
             "discriminate": function(self._discriminate, _SERIES, _LENGTH, *label),
             "decode": function(self._decode, *noise, *label),
         }
+        # Hidden too: a function that tf.Module sees is traced and saved a second time beside its signature.
+        object.__setattr__(self, "_functions", functions)
 
     def describe(self):
         """Signature name -> its inputs and outputs: name -> [type, shape], as JSON can hold it."""

@@ -70,14 +70,12 @@ def test_a_longer_file_begins_with_the_shorter_one(version, samples):
     np.testing.assert_array_equal(generated(version, 20), samples[:20])
 
 
-def test_compiled_series_depend_on_their_seed_alone_and_are_of_the_same_kind(version, samples, tmp_path, monkeypatch):
+def test_compiled_series_depend_on_their_seed_alone_and_differ_by_rounding(version, samples, tmp_path, monkeypatch):
     whole = generated(version, 300, xla=True)
     np.testing.assert_array_equal(generated(version, 300, 1, xla=True), whole)
     np.testing.assert_array_equal(generated(version, 20, xla=True), whole[:20])
-    # XLA lays a stream of noise out differently: other series, of the same distribution.
-    spread = np.sqrt((whole[:, 0].var(0) + samples[:, 0].var(0)) / 300)
-    assert (np.abs(whole[:, 0].mean(0) - samples[:, 0].mean(0)) < 5 * spread).all()
-    np.testing.assert_allclose(whole[:, 0].std(0), samples[:, 0].std(0), rtol=0.25)
+    # But for a row now and then, in which a rounding chooses another component.
+    assert np.mean(np.abs(whole - samples).max((1, 2)) < 1e-4) > 0.95
     monkeypatch.setenv("XLA_FLAGS", f"--xla_dump_to={tmp_path / 'xla'}")
     done = run(
         "sample", xla="true", model=os.path.dirname(version), num=300, length=10, seed=7, output=tmp_path / "s.npz"

@@ -4,7 +4,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from sensegen_tf.layers.mixture import Anchor, MixtureHead, row_noise
+from sensegen_tf.layers.mixture import Anchor, MixtureHead
 
 K, C, N, R = 4, 2, 2, 2
 BASE, UNIT = np.array([[1.0, -2.0], [0.5, 0.0]], "f"), np.array([[0.5, 2.0], [1.0, 0.3]], "f")
@@ -214,27 +214,3 @@ def test_the_uniform_picks_components_by_their_weights():
     ]:
         sample = head.sample(head.choose(one, tf.constant([[uniform]])), 0, where, tf.zeros([1, C]))
         np.testing.assert_allclose(sample[0], [2 * component, 2 * component + 1], atol=1e-5)
-
-
-def test_row_noise_depends_on_the_row_alone_and_grows_by_appending():
-    seeds = tf.constant([7, -3, 2**62], tf.int64)
-    noise = row_noise(seeds, 50, 4).numpy()
-    np.testing.assert_array_equal(row_noise(seeds[::-1], 50, 4)[::-1], noise)
-    np.testing.assert_array_equal(row_noise(seeds[1:2], 50, 4)[0], noise[1])
-    for steps in (1, 2, 7, 33):
-        np.testing.assert_array_equal(row_noise(seeds, steps, 4), noise[:, :steps])
-    first = np.array([1, 30, 17])
-    later = row_noise(seeds, 20, 4, first=tf.constant(first))
-    for row, start in enumerate(first):
-        np.testing.assert_array_equal(later[row], noise[row, start : start + 20])
-    assert (noise[0] != noise[1]).all()
-    assert (row_noise(seeds, 50, 4, stream=1) != noise).numpy().all()
-
-
-def test_row_noise_has_the_right_distribution_and_neighbouring_seeds_are_independent():
-    noise = tf.function(row_noise)(tf.range(2000, dtype=tf.int64), 20, 2).numpy()
-    assert scipy.stats.kstest(noise[..., 0].ravel(), "uniform").pvalue > 1e-3
-    assert scipy.stats.kstest(noise[..., 1].ravel(), "norm").pvalue > 1e-3
-    for lag in (1, 2):
-        assert abs(np.corrcoef(noise[lag:, :, 1].ravel(), noise[:-lag, :, 1].ravel())[0, 1]) < 0.02
-    assert abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.02
