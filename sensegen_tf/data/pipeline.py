@@ -159,15 +159,19 @@ class Shards:
                 for each in itertools.chain([visit], itertools.islice(visits, _READ_AHEAD - 1))
             )
             while True:
-                windows = [each[skip:] for each in pending.popleft().result()]
-                skip = 0
+                arrays, order = pending.popleft().result()
                 pending.append(pool.submit(self._shuffled, next(visits), seed))
-                if rest:
-                    windows = [np.concatenate(pair) for pair in zip(rest, windows, strict=True)]
-                whole = len(windows[0]) // size * size
-                for start in range(0, whole, size):
-                    yield Minibatch(*(each[start : start + size] for each in windows))
-                rest = [each[whole:].copy() for each in windows]
+                order, skip = order[skip:], 0
+                rest = rest or [each[:0] for each in arrays]
+                begun = size - len(rest[0])
+                rest = [np.concatenate([left, each[order[:begun]]]) for left, each in zip(rest, arrays, strict=True)]
+                if len(rest[0]) < size:
+                    continue
+                yield Minibatch(*rest)
+                end = begun + (len(order) - begun) // size * size
+                for start in range(begun, end, size):
+                    yield Minibatch(*(each[order[start : start + size]] for each in arrays))
+                rest = [each[order[end:]] for each in arrays]
 
     def _visits(self, sizes, seed):
         """(epoch, shard) without end."""
@@ -176,12 +180,13 @@ class Shards:
                 yield epoch, int(index)
 
     def _shuffled(self, visit, seed):
+        """Values, labels and people of a shard, and the order in which to take them."""
         epoch, index = visit
         windows = self._read(index)
         label = numbered(self.label_names, windows.labels)
         person = numbered(self.people, windows.subjects)
         order = np.random.default_rng([*seed, epoch, index]).permutation(windows.count)
-        return [each[order] for each in (windows.values, label, person)]
+        return (windows.values, label, person), order
 
 
 def _skip_visits(visits, sizes, skip):

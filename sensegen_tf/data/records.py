@@ -215,7 +215,7 @@ def read_shard(folder, shard, length, channels):
         )
     text = tf.io.FixedLenFeature([], tf.string)
     features = {"signals": tf.io.FixedLenFeature([length, channels], tf.float32), "subject": text, "label": text}
-    batch = next(iter(tf.data.TFRecordDataset(path).batch(shard["windows"])))
-    parsed = {name: value.numpy() for name, value in tf.io.parse_example(batch, features).items()}
+    records = tf.data.TFRecordDataset(path).batch(shard["windows"])
+    parsed = {name: value.numpy() for name, value in tf.io.parse_example(next(iter(records)), features).items()}
     subject, label = (np.char.decode(parsed[name].astype(bytes), "utf-8") for name in ("subject", "label"))
     return Windows(parsed["signals"], subject, label)
