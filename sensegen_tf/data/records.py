@@ -22,6 +22,8 @@ from sensegen_tf.files import files_in, os_errors, read_json, whole_folder, writ
 
 MANIFEST = "manifest.json"
 _FORMAT = 2
+# Windows that are parsed at once.
+_PART = 256
 
 
 def example(series, rate, channels, units, subject="", label="", seed=None):
@@ -215,7 +217,12 @@ def read_shard(folder, shard, length, channels):
         )
     text = tf.io.FixedLenFeature([], tf.string)
     features = {"signals": tf.io.FixedLenFeature([length, channels], tf.float32), "subject": text, "label": text}
-    records = tf.data.TFRecordDataset(path).batch(shard["windows"])
-    parsed = {name: value.numpy() for name, value in tf.io.parse_example(next(iter(records)), features).items()}
-    subject, label = (np.char.decode(parsed[name].astype(bytes), "utf-8") for name in ("subject", "label"))
-    return Windows(parsed["signals"], subject, label)
+    # In parts, so that what was read and what it says are not in memory twice.
+    parts = tf.data.TFRecordDataset(path).batch(_PART).map(lambda each: tf.io.parse_example(each, features))
+    values, texts = np.empty([shard["windows"], length, channels], np.float32), {"subject": [], "label": []}
+    for start, part in zip(range(0, shard["windows"], _PART), parts.as_numpy_iterator(), strict=True):
+        values[start : start + _PART] = part["signals"]
+        for name, found in texts.items():
+            found.append(part[name].astype(bytes))
+    subject, label = (np.char.decode(np.concatenate(found), "utf-8") for found in texts.values())
+    return Windows(values, subject, label)
