@@ -5,9 +5,9 @@
 FOLDER holds stock_data.csv, ETTh1.csv and energy.npz. For each set: scale all channels to [0, 1], train on windows of
 stride 1 (`tsbench.flags`), sample as many, and measure the discriminative and predictive scores as published, against
 the training windows. The last tenth of the time (of Sines: of the series) is held out: the strong critic compares
-samples with windows of it, and for a floor training windows with them. Trained models and figures are kept in
-experiments/runs/tsbench, so a run that was stopped goes on; the section `tsbench` of RESULTS.md is written from all
-that is there.
+samples with windows of it, and for a floor training windows with them. Trained models are kept in
+experiments/runs/tsbench, so a run that was stopped goes on; figures in tsbench.json, from which the section `tsbench`
+of RESULTS.md is written. A case that is there is not run again: take it out first.
 """
 
 import csv
@@ -27,9 +27,10 @@ from sensegen_tf.training.run_directory import machine
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", None, "folder of the benchmark's tables", required=True)
 flags.DEFINE_list("cases", [], "which, such as etth_64; by default all")
-flags.DEFINE_integer("seed", 0, "of the training and the samples")
+SEED = 0
 
 RUNS = os.path.join(HERE, "runs", "tsbench")
+MEASURED = os.path.join(HERE, "tsbench.json")
 # Set and length -> best published discriminative score, ours to reach, the binomial noise of a perfect generator.
 CASES = {
     "sines_24": (0.004, 0.005, 0.006),
@@ -95,7 +96,7 @@ def train(case):
     command = [
         *(sys.executable, "-m", "sensegen_tf.train", f"--flagfile={os.path.join(HERE, 'tsbench.flags')}"),
         *(f"--data_dir={data}", f"--window_length={length}", f"--outer_iterations={OUTER[case]}"),
-        *(f"--seed={FLAGS.seed}", f"--run_dir={folder}", f"--model_dir={os.path.join(folder, 'model')}"),
+        *(f"--seed={SEED}", f"--run_dir={folder}", f"--model_dir={os.path.join(folder, 'model')}"),
     ]
     subprocess.run(command, check=True)
     return read_json(os.path.join(folder, "finished.json"))
@@ -108,7 +109,7 @@ def measure(case, version):
     from sensegen_tf.generation import local
 
     real, heldout = windows(case)
-    chunks = local.generate(local.load(version), len(real), real.shape[1], FLAGS.seed, len(real), xla=True)
+    chunks = local.generate(local.load(version), len(real), real.shape[1], SEED, len(real), xla=True)
     synthetic = np.concatenate([samples for _, _, samples in chunks])
     found = {"discriminative": [], "predictive": [], "predictive_real": [], "critic": [], "critic_floor": []}
     classifier = WindowClassifier(*real.shape[1:], 2, 40)
@@ -130,43 +131,44 @@ def _mean(values):
     return f"{np.mean(values):.4f} ± {2.776 * np.std(values, ddof=1) / np.sqrt(len(values)):.4f}"
 
 
-def section():
+def section(measured):
     """The Markdown of all cases that were measured."""
     lines = [
-        f"`python experiments/tsbench.py --data_dir=FOLDER --seed={FLAGS.seed}` on {machine()}. "
-        f"Model `sensegen_table`, likelihood alone. Mean of {REPEATS} repeats with its 95 % interval (Student's t). "
+        "`python experiments/tsbench.py --data_dir=FOLDER`. "
+        f"Model `sensegen_table`, likelihood alone, seed 0. Mean of {REPEATS} repeats with its 95 % interval (Student's t). "
         "The critic is the strong one, its floor what it tells apart between training windows and held-out ones.",
         "",
         "| case | discriminative | target | best published | of a perfect generator | predictive (on real) | "
-        "critic, held out | its floor | trained, s |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "critic, held out | its floor | trained, s | on |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for case, (best, target, perfect) in CASES.items():
-        path = os.path.join(RUNS, case, "measured.json")
-        if not os.path.exists(path):
+        if case not in measured:
             continue
-        found = read_json(path)
+        found = measured[case]
         values = found["values"]
         met = "met" if np.mean(values["discriminative"]) < target else "missed"
         lines.append(
             f"| {case} | {_mean(values['discriminative'])} | below {target}: {met} | {best} | {perfect or ''} | "
             f"{_mean(values['predictive'])} ({np.mean(values['predictive_real']):.4f}) | {_mean(values['critic'])} | "
-            f"{_mean(values['critic_floor'])} | {found['training_seconds']:.0f} |"
+            f"{_mean(values['critic_floor'])} | {found['training_seconds']:.0f} | {found['machine']} |"
         )
     return "\n".join(lines)
 
 
 def main(argv):
     del argv
+    measured = read_json(MEASURED) if os.path.exists(MEASURED) else {}
     for case in FLAGS.cases or CASES:
-        path = os.path.join(RUNS, case, "measured.json")
-        if not os.path.exists(path):
+        if case not in measured:
             results = train(case)
             started = time.monotonic()
             values = measure(case, results["model"])
-            write_json(path, {"training_seconds": results["training_seconds"], "values": values})
+            seconds = results["training_seconds"]
+            measured[case] = {"training_seconds": seconds, "machine": machine(), "values": values}
+            write_json(MEASURED, measured)
             print(case, json.dumps(values), f"measured in {time.monotonic() - started:.0f} s", flush=True)
-    write_section("tsbench", section())
+    write_section("tsbench", section(measured))
 
 
 if __name__ == "__main__":

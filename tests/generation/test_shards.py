@@ -198,7 +198,7 @@ def cluster():
 
 def over_ray(cluster, model, output, **changes):
     how = {"engine": "ray", "ray_address": cluster.address, "cpus_per_worker": 1}
-    return asked(model, output, num=24 * 256, length=600, **how, **changes)
+    return asked(model, output, num=24 * 256, length=400, **how, **changes)
 
 
 @contextlib.contextmanager
@@ -244,12 +244,12 @@ def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster
             time.sleep(0.05)
         cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)
         assert not (tmp_path / "s" / "samples.json").exists()
-        text, _ = process.communicate(timeout=300)
+        text, _ = process.communicate(timeout=600)
         assert process.returncode == 0, text
     for name, moment in before.items():
         assert os.stat(tmp_path / "s" / name).st_mtime_ns == moment, f"{name} was made twice"
 
-    flags = asked(model, tmp_path / "local", num=24 * 256, length=600)
+    flags = asked(model, tmp_path / "local", num=24 * 256, length=400)
     done = run("sample", **flags)
     assert done.returncode == 0, done.stderr
     assert_same(tmp_path / "s", tmp_path / "local")
