@@ -134,8 +134,8 @@ def _mean(values):
 def section(measured):
     """The Markdown of all cases that were measured."""
     lines = [
-        "`python experiments/tsbench.py --data_dir=FOLDER`. "
-        f"Model `sensegen_table`, likelihood alone, seed 0. Mean of {REPEATS} repeats with its 95 % interval (Student's t). "
+        "`python experiments/tsbench.py --data_dir=FOLDER`. Model `sensegen_table`, likelihood alone, seed 0. "
+        f"Mean of {REPEATS} repeats with its 95 % interval (Student's t). "
         "The critic is the strong one, its floor what it tells apart between training windows and held-out ones.",
         "",
         "| case | discriminative | target | best published | of a perfect generator | predictive (on real) | "
