@@ -77,6 +77,17 @@ def _duration(results):
     )
 
 
+def _temperatures(results, data):
+    """Of a run whose samples were calibrated, a line."""
+    found = results.get("temperatures", [1.0])
+    if set(found) == {1.0}:
+        return []
+    labels = sorted(label for label in data["splits"]["training"]["labels"] if label)
+    names = labels if len(found) > 1 else ["all"]
+    values = ", ".join(f"{value:g} ({name})" for name, value in zip(names, found, strict=True))
+    return [f"Temperatures of sampling, chosen by training windows: {values}.", ""]
+
+
 def _report(run):
     path = os.path.join(run, "report", "report.json")
     if not os.path.exists(path):
@@ -147,6 +158,7 @@ def section(name):
             for what, values in spectrum["largest_difference_db"].items()
         ),
         "",
+        *_temperatures(results, data),
         f"![curves](pictures/{name}_curves.png)",
         f"![real and synthetic](pictures/{name}.png)",
         *judged(run),

@@ -56,6 +56,11 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_float("adversarial_weight", 1.0, "of the discriminator's part in the objective", lower_bound=0)
 flags.DEFINE_integer("adversarial_batch_size", 32, "series in that part of a step, at most --batch_size", lower_bound=1)
+flags.DEFINE_bool(
+    "calibrate",
+    True,
+    "at the end, choose for every label the temperature of sampling whose spectrum is nearest to the recordings'",
+)
 flags.DEFINE_bool("balance_labels", False, "give every label the same share of the minibatches")
 flags.DEFINE_integer("evaluation_windows", 512, "most held-out windows measured an outer iteration", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "of all random numbers", lower_bound=0, upper_bound=2**31 - 1)
@@ -81,8 +86,8 @@ _START_WINDOWS = 8192
 _PICTURE_SERIES = 512
 # Real windows that are measured beside them.
 _PICTURE_WINDOWS = 8192
-# Series that are sampled for the report, and most real windows of either kind beside them.
-_REPORT_SERIES, _REPORT_WINDOWS = 2000, 10_000
+# Series that are sampled for the report and for a quick one, and most real windows of either kind beside them.
+_REPORT_SERIES, _QUICK_REPORT_SERIES, _REPORT_WINDOWS = 10_000, 2000, 10_000
 # The same with codes of people, since every window is then scored under everybody's.
 _REPORT_WINDOWS_OF_CODES = 1000
 # Windows of each kind in the pictures along the training.
@@ -191,10 +196,11 @@ def _report(run, version, dataset, trainer):
 
     if int(trainer.step) < trainer.schedule.steps:
         raise InputError(f"{run.file('checkpoints')} no longer holds the end of this run, so it cannot be judged")
-    labels, values = _samples(version, dataset, _REPORT_SERIES)
+    count = _QUICK_REPORT_SERIES if FLAGS.quick_report else _REPORT_SERIES
+    labels, values = _samples(version, dataset, count)
     summary = evaluation.evaluate(
         real("training windows", dataset.training),
-        samples(f"{_REPORT_SERIES} samples of {version}", values, labels=labels),
+        samples(f"{count} samples of {version}", values, labels=labels),
         real("held-out windows", dataset.heldout),
         run.file("report"),
         FLAGS.seed,
@@ -235,8 +241,9 @@ def _report_asked():
 
 def _train(run, trainer, checkpoints, dataset):
     """Trains to the end of the schedule, exports and looks; the results, or None where it was stopped before."""
+    from sensegen_tf.evaluation.fidelity import log_spectral_distance
     from sensegen_tf.serving import exporting
-    from sensegen_tf.training import progress, run_directory
+    from sensegen_tf.training import calibration, progress, run_directory
 
     picture = _picture()
     real = dataset.training.spread(_DRAWN_WINDOWS)
@@ -252,11 +259,17 @@ def _train(run, trainer, checkpoints, dataset):
         progress.Progress(run, trainer.schedule, first_step, picture and draw) as shown,
         _Interrupt() as interrupt,
     ):
+
+        def calibrate():
+            shown.write("choosing the temperature of sampling by the spectra of samples")
+            calibration.calibrate(trainer, dataset, log_spectral_distance)
+
         done = trainer.fit(
             dataset,
             checkpoints,
             on_step=shown.step,
             on_outer=shown.outer,
+            on_end=calibrate if FLAGS.calibrate else None,
             should_stop=lambda: interrupt.requested,
         )
     if not done:
@@ -268,6 +281,7 @@ def _train(run, trainer, checkpoints, dataset):
         "training_seconds": seconds,
         "first_step_of_that_time": first_step,
         "machine": run_directory.machine(),
+        "temperatures": trainer.generator.temperatures.numpy().round(2).tolist(),
         **_look(run, version, dataset),
     }
     run.finish(results)

@@ -19,6 +19,7 @@ TINY = {
     "generator_steps": "3",
     "evaluation_windows": "32",
     "checkpoint_seconds": "0",
+    "calibrate": "false",
 }
 
 
@@ -76,9 +77,10 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def conditional(tmp_path_factory):
-    """The same of a conditional model, whose generator also heard the discriminator."""
+    """The same of a conditional model, whose generator also heard the discriminator and was calibrated."""
     both = {"generator_objective": "both", "adversarial_batch_size": "4"}
-    return train_once(tmp_path_factory, "conditional", **{**TINY, "model": "sensegen_accel", **both})
+    changes = {"model": "sensegen_accel", "calibrate": "true", **both}
+    return train_once(tmp_path_factory, "conditional", **{**TINY, **changes})
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ import scipy.signal
 import scipy.stats
 
 _NEIGHBOURS = 5
+# Windows that are taken for points, since all are compared with all.
+_POINTS = 1000
 
 
 def amplitude_spectrum(values, rate):
@@ -207,6 +209,11 @@ def neighbourhoods(real, synthetic):
     }
 
 
+def _spread(windows):
+    """At most `_POINTS` of them."""
+    return windows[np.linspace(0, len(windows) - 1, min(len(windows), _POINTS)).astype(int)]
+
+
 def measure(real, synthetic, rate):
     """All measures of this module that are one number: name of the metric -> value; some need two channels.
 
@@ -220,7 +227,7 @@ def measure(real, synthetic, rate):
         "autocorrelation": autocorrelation_difference(real, synthetic),
         "spectrum": log_spectral_distance(real, synthetic, rate),
         "time_direction": increment_skewness_difference(real, synthetic),
-        **neighbourhoods(real, synthetic),
+        **neighbourhoods(_spread(real), _spread(synthetic)),
     }
     if real.shape[-1] > 1:
         values["cross_correlation"] = cross_correlation_difference(real, synthetic)

@@ -11,6 +11,7 @@ from sensegen_tf.evaluation.metrics import METRICS, PAIRS, Score, score
 from sensegen_tf.evaluation.samples import Samples, check_comparable
 
 _LOWEST_RATE = {"motion": 10, "heart": 50}
+_FEWEST_DRAWN = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Settings:
       seed: of all random numbers.
       windows: most windows taken of each file, evenly spread.
       repeats: draws for the values, and for the floors, of the metrics that cost little.
-      drawn: most windows in such a draw.
+      drawn: most windows in such a draw; of more samples than `_FEWEST_DRAWN`, half at most, so that draws differ.
       critics: critics trained for the value, and for the floor; the floor needs more, since people differ more than
         samples of one model. 0 leaves them out.
       critic_windows: most windows of each kind for a critic or classifier.
@@ -36,7 +37,7 @@ class Settings:
     seed: int = 0
     windows: int = 10_000
     repeats: tuple[int, int] = (8, 16)
-    drawn: int = 1000
+    drawn: int = 5000
     critics: tuple[int, int] = (4, 8)
     critic_windows: int = 2000
     epochs: int = 40
@@ -141,7 +142,7 @@ class Judge:
         for against in self._against:
             scores += self._repeated(against, settings.critics, settings.critic_windows, critics)
             scores += self._repeated(against, settings.published, settings.critic_windows, self._publish)
-            scores += self._repeated(against, settings.repeats, settings.drawn, statistics)
+            scores += self._repeated(against, settings.repeats, self._drawn(), statistics)
         if not all(settings.published):
             self._missing["published"] = "left out by --quick"
         if self._unseen is not None:
@@ -163,6 +164,9 @@ class Judge:
             self._notes(),
             self._settings,
         )
+
+    def _drawn(self):
+        return min(self._settings.drawn, max(self._synthetic.count // 2, _FEWEST_DRAWN))
 
     def _seed(self, number):
         """The seed of one of many repeats; below 2^31, as all that take it need."""

@@ -84,6 +84,8 @@ class Generator(SizedModel):
             self._start_from(self._spread(), np.zeros([self.condition_size, self.start.size], np.float32))
         if self.config.increments:
             self.unit = self.add_weight(name="unit", shape=(self.channels,), initializer="ones", trainable=False)
+        shape = (max(self.labels, 1),)
+        self.temperatures = self.add_weight(name="temperatures", shape=shape, initializer="ones", trainable=False)
         if self.code_size:
             normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
             self.codes = self.add_weight(name="codes", shape=(self.people, self.code_size), initializer=normal)
@@ -168,6 +170,11 @@ class Generator(SizedModel):
 
     def _unit(self):
         return tf.convert_to_tensor(self.unit) if self.config.increments else tf.ones([self.channels])
+
+    def _temperature(self, condition):
+        """What the steps after the first are tempered by where nothing else is asked for: [B or 1, 1]."""
+        temperatures = tf.convert_to_tensor(self.temperatures)[:, None]
+        return tf.matmul(condition[:, : self.labels], temperatures) if self.labels else temperatures
 
     def _anchor(self, newest, regressors, started):
         """What a sample is relative to, from what the context told and whether it is not the first one [..., 1]."""
@@ -262,7 +269,7 @@ class Generator(SizedModel):
           noise: [B, 1 + N], see `layers.noise.row_noise`.
           condition: [B, Q].
           temperature: [B, 1] or a number above 0: it divides the logits and multiplies the variances, so that below 1
-            the likely becomes likelier.
+            the likely becomes likelier. After the first step, times the label's own, see `training.calibration`.
           given: a block [B, n, C] that is taken instead of a sampled one where a bool [B, 1] says so; or None.
 
         Returns:
@@ -292,6 +299,8 @@ class Generator(SizedModel):
     def _block(self, noise, state, temperature, given, first):
         """Chooses a component; then the samples of the block follow each other."""
         condition, (newest, regressors, inputs), context_state, recurrent_state = state
+        if not first:
+            temperature *= self._temperature(condition)
         features, recurrent_state = self.recurrent.step(tf.concat([inputs, condition], -1), recurrent_state)
         head = self.start if first and self.start else self.head
         raw = self.start(condition) if head is self.start else self.head(self.dense(features))

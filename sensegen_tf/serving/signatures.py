@@ -92,7 +92,8 @@ class Signatures(tf.Module):
         return self._sample_tempered(seed, length, tf.ones_like(length, tf.float32), label)
 
     def _sample_tempered(self, seed, length, temperature, label=None):
-        """As `sample`, with logits divided and variances multiplied by a temperature, float32 [B], above 0."""
+        """As `sample`, with logits divided and variances multiplied by a temperature, float32 [B], above 0, after
+        the first block times the label's own."""
         assertions = [
             *checks.rows(seed=seed, length=length, temperature=temperature, label=label),
             *checks.lengths("length", length, MAX_LENGTH),

@@ -19,6 +19,7 @@ _ROLLOUT_FOR_TRAINING, _ROLLOUT_FOR_EVALUATION, _ROLLOUT_FOR_PICTURE = 3, 4, 5
 _ROLLOUT_FOR_GENERATOR = 6
 _GRID_FOR = {DISCRIMINATOR: 7, GENERATOR: 8}
 _GRID_FOR_EVALUATION, _CODE_FOR_GENERATOR, _DROPOUT_FOR_GENERATOR = 9, 10, 11
+_ROLLOUT_FOR_CALIBRATION = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +123,13 @@ class Trainer:
         """The same rows at every call, so that pictures along the training can be compared; standardised."""
         return self.generate(_ROLLOUT_FOR_PICTURE, 0, label, steps).numpy()
 
+    def generate_for_calibration(self, label, steps):
+        """The same random numbers at every call, so that temperatures can be compared; standardised."""
+        starts = range(0, len(label), CHUNK)
+        chunks = [label[start : start + CHUNK] for start in starts]
+        made = [self.generate(_ROLLOUT_FOR_CALIBRATION, *each, steps).numpy() for each in enumerate(chunks)]
+        return np.concatenate(made)
+
     def _seen(self, dataset, values, stream, number, rows, own=slice(None)):
         """Physical values [N, T, C], the rows `own` of `rows` ones, as the models see them: standardised, spread over
         the steps of their grid."""
@@ -221,7 +229,7 @@ class Trainer:
 
         return learn
 
-    def fit(self, dataset, checkpoints, on_step=None, on_outer=None, should_stop=lambda: False):
+    def fit(self, dataset, checkpoints, on_step=None, on_outer=None, on_end=None, should_stop=lambda: False):
         """Runs the schedule from the restored step to its end, or until it is told to stop.
 
         Args:
@@ -230,6 +238,7 @@ class Trainer:
           on_step: called with (turn, loss) after every step; or None.
           on_outer: called with the metrics (a dictionary) after every outer iteration, before it is saved; None for not
             to measure.
+          on_end: called after the last step and its metrics, before it is saved; or None.
           should_stop: called after every step; where it returns True in a worker, the step is saved and the loop left.
 
         Returns:
@@ -251,6 +260,8 @@ class Trainer:
                 on_step(turn, loss)
             if turn.ends_outer and on_outer:
                 on_outer(self._outer_metrics(held_out, turn.outer))
+            if number + 1 == self.schedule.steps and on_end:
+                on_end()
             stop = self.distribution.any(should_stop())
             if chief and (stop or turn.ends_outer or time.monotonic() - saved >= self.config.checkpoint_seconds):
                 checkpoints.save(number + 1)

@@ -55,6 +55,10 @@ class Progress:
         if self._writer:
             self._writer.close()
 
+    def write(self, line):
+        """A line of its own, above the bar."""
+        self._bar.write(line)
+
     def step(self, turn, loss):
         """After every step."""
         self._figures[f"{turn.player} loss"] = f"{loss:.3f}"

@@ -34,13 +34,14 @@ def package_versions():
 
 
 def machine():
-    """Cores and processor of this machine."""
+    """Cores that this process may use, and their processor."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             name = re.search(r"model name\s*: (.*)", file.read())
     except OSError:
         name = None
-    return f"{os.cpu_count()} cores, {name[1] if name else platform.processor() or 'unknown processor'}"
+    return f"{cores} core{'s' * (cores > 1)}, {name[1] if name else platform.processor() or 'unknown processor'}"
 
 
 def read_metrics(run):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import glob
+import math
 import os
 import re
 
@@ -15,17 +16,17 @@ from sensegen_tf.models.zoo import ZOO
 from sensegen_tf.training import losses
 from sensegen_tf.training.checkpoints import Checkpoints
 
-# (row, channels) -> parameters of the generator and of the discriminator.
+# (row, channels) -> parameters that learn, of the generator and of the discriminator.
 PARAMETERS = {
     ("sensegen", 1): (1_357_000, 17_953),
     ("sensegen", 3): (1_371_432, 18_465),
     ("sensegen_small", 1): (124_584, 17_953),
     ("sensegen_small", 3): (130_056, 18_465),
-    ("sensegen_accel", 3): (512_471, 22_916),
-    ("sensegen_imu", 6): (619_438, 24_455),
-    ("sensegen_ecg", 1): (510_283, 21_890),
-    ("sensegen_fast", 3): (414_731, 22_916),
-    ("sensegen_table", 7): (621_465, 24_456),
+    ("sensegen_accel", 3): (512_468, 22_913),
+    ("sensegen_imu", 6): (619_432, 24_449),
+    ("sensegen_ecg", 1): (510_276, 21_889),
+    ("sensegen_fast", 3): (414_728, 22_913),
+    ("sensegen_table", 7): (621_458, 24_449),
 }
 
 EXPERIMENTS = os.path.join(os.path.dirname(__file__), "..", "..", "experiments")
@@ -67,8 +68,8 @@ def test_every_row_has_a_flagfile_and_a_section_of_results(row):
 
 @pytest.mark.parametrize(("row", "channels"), PARAMETERS)
 def test_parameter_counts(row, channels):
-    generator, discriminator = build(row, channels)
-    assert (generator.count_params(), discriminator.count_params()) == PARAMETERS[row, channels]
+    learnt = (sum(math.prod(each.shape) for each in model.trainable_variables) for model in build(row, channels))
+    assert tuple(learnt) == PARAMETERS[row, channels]
 
 
 def test_every_variable_gets_a_gradient_in_the_compiled_graph(row):
