@@ -34,7 +34,9 @@ flags.DEFINE_integer("chunk_size", 4096, "series held in memory at once, rounded
 flags.DEFINE_bool(
     "xla", False, "compile for this length first: up to twice as fast, but rounded otherwise than a server does"
 )
-flags.DEFINE_integer("shard_size", 16384, "folder: series in a shard, a multiple of 256", lower_bound=1)
+flags.DEFINE_integer(
+    "shard_size", 16384, "folder: series in a shard, a multiple of 256, with --xla of 1024", lower_bound=1
+)
 flags.DEFINE_enum("shard_format", "parquet", ["parquet", "tfrecord"], "folder: of its shards")
 flags.DEFINE_enum(
     "engine",

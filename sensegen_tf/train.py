@@ -281,7 +281,7 @@ def _train(run, trainer, checkpoints, dataset):
         "training_seconds": seconds,
         "first_step_of_that_time": first_step,
         "machine": run_directory.machine(),
-        "temperatures": trainer.generator.temperatures.numpy().round(2).tolist(),
+        "temperatures": trainer.generator.temperatures.numpy().astype(float).round(2).tolist(),
         **_look(run, version, dataset),
     }
     run.finish(results)

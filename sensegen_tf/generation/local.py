@@ -8,8 +8,18 @@ import tensorflow as tf
 from sensegen_tf.errors import InputError
 from sensegen_tf.layers.parts import in_parts
 
-# The model always runs at this batch size, so that a row is computed by the same kernels in any chunk.
 BATCH_SIZE = 256
+# Samples of a row up to which a compiled loop over many rows takes hardly longer than one over few.
+_SHORT = 256
+
+
+def batch_size(length, xla):
+    """Rows that the model always makes at once, so that a row is computed by the same kernels in any chunk.
+
+    Args:
+      length, xla: as `sampler`.
+    """
+    return 4 * BATCH_SIZE if xla and length <= _SHORT else BATCH_SIZE
 
 
 def row_seeds(seed, first, count):
@@ -100,12 +110,13 @@ def sampler(model, length, conditional, temperature=1.0, xla=False):
     return tf.function(lambda seed, label: in_parts(compiled, seed, label))
 
 
-def chunks(sample, first, count, seed, chunk_size, shares=()):
+def chunks(sample, batch_size, first, count, seed, chunk_size, shares=()):
     """The rows [first, first + count) of the file that a seed names, in chunks.
 
     Args:
       sample: a `sampler`.
-      first: a multiple of `BATCH_SIZE`, so that batches are cut alike from wherever.
+      batch_size: see `batch_size`.
+      first: a multiple of it, so that batches are cut alike from wherever.
       count: below 2^32.
       seed: of the file, in [0, 2^31).
       chunk_size: about how many series are held in memory at once: rounded up to whole batches.
@@ -114,14 +125,14 @@ def chunks(sample, first, count, seed, chunk_size, shares=()):
     Yields:
       (seeds int64 [n], labels int32 [n], samples float32 [n, T, C]).
     """
-    chunk, end = math.ceil(chunk_size / BATCH_SIZE) * BATCH_SIZE, first + count
+    chunk, end = math.ceil(chunk_size / batch_size) * batch_size, first + count
     for begin in range(first, end, chunk):
         stop = min(begin + chunk, end)
         batches = [
             sample(
-                tf.constant(row_seeds(seed, start, BATCH_SIZE)), tf.constant(row_labels(shares, start, BATCH_SIZE))
+                tf.constant(row_seeds(seed, start, batch_size)), tf.constant(row_labels(shares, start, batch_size))
             ).numpy()
-            for start in range(begin, stop, BATCH_SIZE)
+            for start in range(begin, stop, batch_size)
         ]
         rows = begin, stop - begin
         yield row_seeds(seed, *rows), row_labels(shares, *rows), np.concatenate(batches)[: stop - begin]
@@ -129,4 +140,5 @@ def chunks(sample, first, count, seed, chunk_size, shares=()):
 
 def generate(model, count, length, seed, chunk_size, shares=(), temperature=1.0, xla=False):
     """Generates the series of a file in chunks: a `sampler` of `model`, and its `chunks` from the first row on."""
-    yield from chunks(sampler(model, length, bool(len(shares)), temperature, xla), 0, count, seed, chunk_size, shares)
+    sample = sampler(model, length, bool(len(shares)), temperature, xla)
+    yield from chunks(sample, batch_size(length, xla), 0, count, seed, chunk_size, shares)

@@ -39,7 +39,7 @@ class Plan:
       label: of all series, or None for labels as common as in training.
       temperature: above 0.
       xla: whether the model is compiled first, see `local.generate`.
-      shard_size: series in a shard, a multiple of `local.BATCH_SIZE`; the last shard may have fewer.
+      shard_size: series in a shard, a multiple of `local.batch_size`; the last shard may have fewer.
       shard_format: "parquet" or "tfrecord".
 
     Raises:
@@ -57,8 +57,13 @@ class Plan:
     shard_format: str
 
     def __post_init__(self):
-        if self.shard_size < 1 or self.shard_size % local.BATCH_SIZE:
-            raise InputError(f"--shard_size must be a multiple of {local.BATCH_SIZE}, got {self.shard_size}")
+        if self.shard_size < 1 or self.shard_size % self.batch_size:
+            raise InputError(f"--shard_size must be a multiple of {self.batch_size}, got {self.shard_size}")
+
+    @property
+    def batch_size(self):
+        """Series that are made at once."""
+        return local.batch_size(self.length, self.xla)
 
     @property
     def shards(self):
@@ -146,7 +151,8 @@ class Maker:
         first, count = plan.rows(number)
         if not os.path.exists(path):
             with writers.open_writer(path, self._card, count, plan.length) as write:
-                for chunk in local.chunks(self._sample, first, count, plan.seed, _CHUNK, self._shares):
+                rows = first, count, plan.seed, _CHUNK, self._shares
+                for chunk in local.chunks(self._sample, plan.batch_size, *rows):
                     write(*chunk)
         first_seed = int(local.row_seeds(plan.seed, first, 1)[0])
         return {"file": plan.file(number), "first_seed": first_seed, "rows": count, "sha256": _checksum(path)}

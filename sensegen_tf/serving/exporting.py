@@ -57,7 +57,7 @@ def export_run(run, model_dir):
         units=tuple(data["units"]),
         labels=tuple(labels),
         label_shares=tuple(counts[label] / sum(counts.values()) for label in labels),
-        temperatures=tuple(generator.temperatures.numpy().round(2).tolist()),
+        temperatures=tuple(generator.temperatures.numpy().astype(float).round(2).tolist()),
         window_length=data["length"],
         block=generator.block,
         max_length=MAX_LENGTH,

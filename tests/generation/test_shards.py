@@ -141,6 +141,7 @@ def test_a_folder_of_parquet_is_read_as_a_table(folder):
     [
         ({"seed": 4}, "seed: 3 before, 4 now"),
         ({"shard_size": 100}, "--shard_size must be a multiple of 256"),
+        ({"xla": "true"}, "--shard_size must be a multiple of 1024"),
         ({"label": "flying"}, "the model has no label 'flying'"),
         ({"workers": 2}, "--workers only goes with --engine=ray"),
         ({"output": "s.npz"}, "--shard_size only goes with a folder"),
