@@ -138,7 +138,7 @@ def section(name):
     spectrum = results["spectrum"]
     low, high = spectrum["band_hz"]
     training, heldout = data["splits"]["training"], data["splits"]["heldout"]
-    where = f" --data_dir={flags['data_dir']}" if flags["data_dir"] else ""
+    where = " --data_dir=FOLDER" if flags["data_dir"] else ""
     lines = [
         f"`python -m sensegen_tf.train --flagfile=experiments/{name}.flags{where}`",
         "",
