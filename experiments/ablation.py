@@ -34,6 +34,7 @@ TRAINING = (
     *(f"--model={ROW}", "--schedule=alternating", "--precision=bfloat16"),
     *("--outer_iterations=3", "--discriminator_steps=10", "--generator_steps=150"),
     *("--generator_learning_rate=0.002", "--learning_rate_decay=cosine", "--evaluation_windows=2048"),
+    "--nocalibrate",
 )
 # The first step had 64 Gaussians when this was measured; `sensegen_accel` has 16 since.
 BASE = {"start_components": 64}
@@ -52,6 +53,7 @@ VARIANTS = {
     "dropout 0.4": ({"dropout": 0.4}, ()),
     "no dequantisation": ({}, ("--nodequantize",)),
     "constant learning rate": ({}, ("--learning_rate_decay=none",)),
+    "temperatures of sampling": ({}, ("--calibrate",)),
     "adversarial beside likelihood": ({}, ("--generator_objective=both", "--adversarial_weight=0.1")),
 }
 WINDOWS, SEEDS = 2000, 2
