@@ -128,6 +128,7 @@ def page(cases, cores):
         f"**What the engine costs.** On one core that it shares with its worker {on_one:+.1f} microseconds a window",
         f"({of_one:+.1%}); on {cores} cores {on_all:+.1f} microseconds of a core a window ({of_all:+.1%}) against",
         "processes without it. For a shard it moves a number there and a line of the manifest back, whatever it holds.",
+        "Rates vary by a tenth and more from run to run on shared hardware: a smaller cost is none.",
         "",
         f"**What {WINDOWS:,} windows of {LENGTH} samples take.** Derived, not measured, for machines like this one",
         f"({cores} cores):",
