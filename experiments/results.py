@@ -77,14 +77,12 @@ def _duration(results):
     )
 
 
-def _temperatures(results, data):
+def _temperatures(results):
     """Of a run whose samples were calibrated, a line."""
-    found = results.get("temperatures", [1.0])
-    if set(found) == {1.0}:
+    found = results.get("temperatures", {})
+    if set(found.values()) <= {1.0}:
         return []
-    labels = sorted(label for label in data["splits"]["training"]["labels"] if label)
-    names = labels if len(found) > 1 else ["all"]
-    values = ", ".join(f"{value:g} ({name})" for name, value in zip(names, found, strict=True))
+    values = ", ".join(f"{value:g} ({name})" for name, value in found.items())
     return [f"Temperatures of sampling, chosen by training windows: {values}.", ""]
 
 
@@ -158,7 +156,7 @@ def section(name):
             for what, values in spectrum["largest_difference_db"].items()
         ),
         "",
-        *_temperatures(results, data),
+        *_temperatures(results),
         f"![curves](pictures/{name}_curves.png)",
         f"![real and synthetic](pictures/{name}.png)",
         *judged(run),

@@ -242,7 +242,7 @@ def _report_asked():
 def _train(run, trainer, checkpoints, dataset):
     """Trains to the end of the schedule, exports and looks; the results, or None where it was stopped before."""
     from sensegen_tf.evaluation.fidelity import log_spectral_distance
-    from sensegen_tf.serving import exporting
+    from sensegen_tf.serving import exporting, saved_model
     from sensegen_tf.training import calibration, progress, run_directory
 
     picture = _picture()
@@ -281,7 +281,7 @@ def _train(run, trainer, checkpoints, dataset):
         "training_seconds": seconds,
         "first_step_of_that_time": first_step,
         "machine": run_directory.machine(),
-        "temperatures": trainer.generator.temperatures.numpy().astype(float).round(2).tolist(),
+        "temperatures": saved_model.read_card(version).temperatures,
         **_look(run, version, dataset),
     }
     run.finish(results)

@@ -4,6 +4,7 @@
 def render(card):
     """The text of a `ModelCard`."""
     training, heldout = (card.data["splits"][name] for name in ("training", "heldout"))
+    temperatures = ", ".join(f"{value:g} ({name})" for name, value in card.temperatures.items())
     last = ", ".join(f"{name} {value:.4g}" for name, value in card.metrics.items() if name != "outer")
     return "\n".join(
         [
@@ -17,7 +18,7 @@ def render(card):
             f"{heldout['windows']} windows of {len(heldout['subjects'])} people.",
             f"- Licence and citation of the recordings: {card.data['terms']}.",
             *([f"- Labels: {', '.join(f'{n} {name}' for n, name in enumerate(card.labels))}."] if card.labels else []),
-            f"- Temperatures that samples have where a request asks for 1: {_temperatures(card)}.",
+            f"- Temperatures that samples have where a request asks for 1: {temperatures}.",
             f"- Last measured while training: {last}.",
             f"- Made at once: {card.block} samples. Longest series of a request: {card.max_length:,} samples.",
             f"- Versions: {', '.join(f'{name} {version}' for name, version in card.versions.items())}.",
@@ -44,11 +45,6 @@ def render(card):
 
 def _tensors(named):
     return ", ".join(f"{name} {kind} {shape}".replace("None", "-1") for name, (kind, shape) in named.items())
-
-
-def _temperatures(card):
-    names = card.labels or ("all",)
-    return ", ".join(f"{value:g} ({name})" for name, value in zip(names, card.temperatures, strict=True))
 
 
 def _report(card):

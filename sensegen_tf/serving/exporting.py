@@ -50,6 +50,7 @@ def export_run(run, model_dir):
     report = os.path.join(run, "report", "report.json")
     counts = data["splits"]["training"]["labels"]
     labels = sorted(label for label in counts if label) if generator.labels else []
+    temperatures = generator.temperatures.numpy().astype(float).round(2).tolist()
     card = saved_model.ModelCard(
         name=flags["model"],
         rate=data["rate"],
@@ -57,7 +58,7 @@ def export_run(run, model_dir):
         units=tuple(data["units"]),
         labels=tuple(labels),
         label_shares=tuple(counts[label] / sum(counts.values()) for label in labels),
-        temperatures=tuple(generator.temperatures.numpy().astype(float).round(2).tolist()),
+        temperatures=dict(zip(labels or ["all"], temperatures, strict=True)),
         window_length=data["length"],
         block=generator.block,
         max_length=MAX_LENGTH,

@@ -24,8 +24,8 @@ class ModelCard:
       channels, units: C names and units.
       labels: L names, whose numbers are the input `label`; none for an unconditional model.
       label_shares: L numbers, how common they were in the training windows; they sum to 1.
-      temperatures: what series are tempered by where a request asks for 1: of every label, or one number where there
-        are none; see `training.calibration`.
+      temperatures: label, or "all" where there are none -> what series are tempered by where a request asks for 1; see
+        `training.calibration`.
       window_length: samples in a training window.
       block: n, samples that the model makes at once.
       max_length: samples that a request may ask for in a row.
@@ -45,7 +45,7 @@ class ModelCard:
     units: tuple[str, ...]
     labels: tuple[str, ...]
     label_shares: tuple[float, ...]
-    temperatures: tuple[float, ...]
+    temperatures: dict
     window_length: int
     block: int
     max_length: int

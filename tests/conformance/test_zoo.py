@@ -68,8 +68,13 @@ def test_every_row_has_a_flagfile_and_a_section_of_results(row):
 
 @pytest.mark.parametrize(("row", "channels"), PARAMETERS)
 def test_parameter_counts(row, channels):
-    learnt = (sum(math.prod(each.shape) for each in model.trainable_variables) for model in build(row, channels))
+    models, config = build(row, channels), ZOO[row].generator
+    learnt = (sum(math.prod(each.shape) for each in model.trainable_variables) for model in models)
     assert tuple(learnt) == PARAMETERS[row, channels]
+    fixed = [{each.name: tuple(each.shape) for each in model.non_trainable_weights} for model in models]
+    unit = {"unit": (channels,)} if config.increments else {}
+    shares = {"shares": (LABELS, PEOPLE)} if config.code else {}
+    assert fixed == [{"temperatures": (LABELS if config.conditional else 1,), **unit, **shares}, unit]
 
 
 def test_every_variable_gets_a_gradient_in_the_compiled_graph(row):

@@ -7,7 +7,7 @@ from sensegen_tf.errors import InputError
 from sensegen_tf.generation import writers
 from sensegen_tf.serving.saved_model import ModelCard
 
-CARD = ModelCard("m", 50.0, ("ax", "ay"), ("g", "g"), (), (), (1.0,), 16, 1, 1000, "watch", {}, {}, {}, {}, {}, {})
+CARD = ModelCard("m", 50.0, ("ax", "ay"), ("g", "g"), (), (), {}, 16, 1, 1000, "watch", {}, {}, {}, {}, {}, {})
 
 
 def values(count=6, length=16):

@@ -10,6 +10,9 @@ import sensegen_tf
 from sensegen_tf.data import series
 from sensegen_tf.data.sources.tables import TableConfig
 from sensegen_tf.errors import InputError
+from sensegen_tf.files import read_json
+from sensegen_tf.serving.saved_model import read_card
+from sensegen_tf.training.calibration import TEMPERATURES
 from tests.conftest import TINY, run
 
 
@@ -21,6 +24,13 @@ def model(conditional):
 def test_the_card_names_the_labels_and_how_common_they_are(model):
     assert "pendulum" in model.card.labels and len(model.card.labels) == len(model.card.label_shares) == 7
     assert sum(model.card.label_shares) == pytest.approx(1)
+
+
+def test_the_card_names_the_temperatures_that_training_chose(model, conditional, version):
+    found = model.card.temperatures
+    assert tuple(found) == model.card.labels and set(found.values()) <= set(TEMPERATURES) and set(found.values()) != {1}
+    assert read_json(conditional / "finished.json")["temperatures"] == found
+    assert read_card(version).temperatures == {"all": 1}  # --nocalibrate
 
 
 def test_labels_are_as_common_as_in_training_or_as_asked(model):
