@@ -113,7 +113,7 @@ ZOO = {
     ),
     "sensegen_imu": Model(
         "the same for acceleration and angular velocity together",
-        dataclasses.replace(_MOTION, dense_units=192, start_components=64),
+        dataclasses.replace(_MOTION, dense_units=192),
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_ecg": Model(

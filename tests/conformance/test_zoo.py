@@ -23,7 +23,7 @@ PARAMETERS = {
     ("sensegen_small", 1): (124_584, 17_953),
     ("sensegen_small", 3): (130_056, 18_465),
     ("sensegen_accel", 3): (512_468, 22_913),
-    ("sensegen_imu", 6): (619_432, 24_449),
+    ("sensegen_imu", 6): (615_400, 24_449),
     ("sensegen_ecg", 1): (510_276, 21_889),
     ("sensegen_fast", 3): (414_728, 22_913),
     ("sensegen_table", 7): (621_458, 24_449),
