@@ -42,7 +42,7 @@ CASES = {
     "etth_256": (0.060, 0.030, None),
 }
 # Training steps of the generator for each case, so that none takes more than an hour.
-OUTER = {"sines_24": 12, "stocks_24": 12, "etth_24": 12, "energy_24": 10, "etth_64": 10, "etth_128": 8, "etth_256": 5}
+OUTER = {"sines_24": 12, "stocks_24": 12, "etth_24": 12, "energy_24": 4, "etth_64": 8, "etth_128": 5, "etth_256": 3}
 REPEATS = 5
 WINDOWS = 4000
 

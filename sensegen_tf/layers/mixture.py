@@ -138,13 +138,16 @@ class MixtureHead(keras.layers.Layer):
         """Raw parameters [..., P] -> `Mixture`."""
         return self._mixture(*self._parts(raw))
 
-    def fitted(self, blocks, unit):
+    def fitted(self, blocks, unit, person, fewest_people=0):
         """Raw parameters [P] of Gaussians around the clusters of blocks (k-means), to start or to learn from.
 
         Args:
           blocks: float32 [N, n, C].
           unit: [C]. The anchor's base must be 0 and its unit 1 at the first sample; at the others the base is the
             sample before, and the unit this.
+          person: int [N], whose blocks they are.
+          fewest_people: if above 0, a cluster takes in blocks of the nearest people until it has those of so many (of
+            all, where there are fewer), and everybody in it counts alike: no Gaussian tells of one person.
 
         Returns:
           float32 [P]; the coefficients of the autoregression are 0.
@@ -155,20 +158,25 @@ class MixtureHead(keras.layers.Layer):
         with warnings.catch_warnings():
             # Of empty clusters, which are left out below, and of blocks that are all equal.
             warnings.simplefilter("ignore")
-            _, member = scipy.cluster.vq.kmeans2(blocks.reshape(len(blocks), -1), count, minit="++", seed=self.seed)
+            flat = blocks.reshape(len(blocks), -1)
+            centre, member = scipy.cluster.vq.kmeans2(flat, count, minit="++", seed=self.seed)
         sizes = np.bincount(member, minlength=count)
         # Empty ones, and those beyond `count`, stand where the largest one stands and share its weight.
         cluster = np.where(np.arange(k) < count, np.arange(k) % count, np.argmax(sizes))
         cluster = np.where(sizes[cluster] > 0, cluster, np.argmax(sizes))
-        weights = np.bincount(cluster, minlength=count)
+        shared = np.bincount(cluster, minlength=count)
         logits, loc, scale, triangles, coefficients = (np.zeros(size, np.float32) for size in self.sizes)
-        logits[:] = np.log(sizes[cluster] / weights[cluster] / len(blocks))
+        logits[:] = np.log(sizes[cluster] / shared[cluster] / len(blocks))
         lower = np.tril_indices(self.channels, -1)
         floor = self.scale_floor / units
         for number, which in enumerate(cluster):
-            members = steps[member == which]
-            factor = np.linalg.cholesky(_covariance(members, 10 * floor, self.full_covariance))  # [n, C, C]
-            loc.reshape(k, self.block, -1)[number] = members.mean(0)
+            weights = (member == which) / sizes[which]
+            if fewest_people:
+                distance = np.linalg.norm(flat - centre[which], axis=1)
+                weights = _of_people(distance, member == which, person, fewest_people)
+            mean, covariance = _moments(steps, weights, 10 * floor, self.full_covariance)
+            factor = np.linalg.cholesky(covariance)  # [n, C, C]
+            loc.reshape(k, self.block, -1)[number] = mean
             diagonal = np.diagonal(factor, axis1=1, axis2=2)
             scale.reshape(k, self.block, -1)[number] = np.log(np.expm1(diagonal - floor))
             if self.full_covariance:
@@ -272,14 +280,32 @@ class MixtureHead(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _covariance(steps, spread, full):
-    """Covariances [n, C, C] of N steps [N, n, C], shrunk towards their diagonal, with at least `spread` [n, C]."""
-    count, _, channels = steps.shape
-    centred = (steps - steps.mean(0)).astype(np.float64)
-    found = np.einsum("anc,and->ncd", centred, centred) / count
+def _of_people(distance, own, person, fewest):
+    """Weights [N] of the blocks of a cluster when everybody in it counts alike.
+
+    Args:
+      distance: [N], of blocks from the cluster's centre.
+      own: bool [N], those of the cluster, which takes in all others as near as the `fewest`-th nearest person's are.
+      person: int [N].
+      fewest: of people.
+    """
+    apart = [distance[person == one] for one in np.unique(person)]
+    nearest = np.sort([np.sort(each)[:_FEWEST_IN_CLUSTER][-1] for each in apart])
+    taken = own | (distance <= nearest[min(fewest, len(nearest)) - 1])
+    counts = np.bincount(person[taken], minlength=person.max() + 1)
+    return taken / np.maximum(counts, 1)[person] / np.count_nonzero(counts)
+
+
+def _moments(steps, weights, spread, full):
+    """Weighted means [n, C] and covariances [n, C, C] of steps [N, n, C], these shrunk towards their diagonal, with at
+    least `spread` [n, C]."""
+    steps, channels = steps.astype(np.float64), steps.shape[-1]
+    mean = np.einsum("a,anc->nc", weights, steps)
+    found = np.einsum("a,anc,and->ncd", weights, steps - mean, steps - mean)
+    count = 1 / np.square(weights).sum()  # Kish's effective number.
     share = count / (count + 2 * channels) if full else 0.0
     diagonal = np.eye(channels)
-    return share * found + ((1 - share) * found + np.square(spread)[..., None] * diagonal) * diagonal
+    return mean, share * found + ((1 - share) * found + np.square(spread)[..., None] * diagonal) * diagonal
 
 
 def _lower(triangles, size):

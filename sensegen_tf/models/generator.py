@@ -53,6 +53,8 @@ class Generator(SizedModel):
         self.recurrent, self.dense = self._recurrent(), self._dense()
         self.head = self._mixture_head(config.components, "head")
         self.start = self._mixture_head(config.start_components, "start") if config.start_components else None
+        if config.start_people:
+            self.start.trainable = False
 
     def _mixture_head(self, components, name):
         config = self.config
@@ -104,7 +106,7 @@ class Generator(SizedModel):
         self.start.dense.kernel.assign(by_condition)
 
     def adapt(self, increments, series, label, person):
-        """Starts from what is known of the recordings, where the configuration says so (`increments`).
+        """Starts from what is known of the recordings, where the configuration says so (`increments`, `start_components`).
 
         Args:
           increments: [C], their spread, the unit of what the model is told and of its mixtures.
@@ -118,17 +120,21 @@ class Generator(SizedModel):
             np.add.at(counts, (label, person), 1)
             counts[counts.sum(1) == 0] = 1
             self.shares.assign(counts / counts.sum(1, keepdims=True))
-        if not (self.config.increments and self.start):
+        if not self.start:
             return
-        first = series[:, : self.block]
+
+        def fitted(chosen):
+            chosen = chosen if chosen.any() else np.ones_like(chosen)
+            first, unit = series[chosen, : self.block], self._unit().numpy()
+            return self.start.fitted(first, unit, person[chosen], self.config.start_people)
+
         if not self.labels:
-            fitted, by_label = self.start.fitted(first, increments), []
+            of_all, by_label = fitted(label >= 0), []
         else:
-            of_label = [first[label == number] for number in range(self.labels)]
-            fitted = np.zeros(self.start.size, np.float32)
-            by_label = [self.start.fitted(own if len(own) else first, increments) for own in of_label]
+            of_all = np.zeros(self.start.size, np.float32)
+            by_label = [fitted(label == number) for number in range(self.labels)]
         codes = [np.zeros(self.start.size, np.float32)] * self.code_size
-        self._start_from(fitted, np.reshape([*by_label, *codes], [self.condition_size, self.start.size]))
+        self._start_from(of_all, np.reshape([*by_label, *codes], [self.condition_size, self.start.size]))
 
     def condition(self, label, code):
         """What a whole series is conditioned on.

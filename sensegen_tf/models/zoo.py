@@ -16,6 +16,9 @@ class GeneratorConfig:
       residual: whether locations are relative to the previous value rather than absolute.
       start_components: Gaussians in the mixture of the first step, which depends on the condition alone: one step in a
         window is too little for a network to learn the levels at which recordings begin. 0: it computes that one too.
+      start_people: the fewest people whose recordings each of these is fitted to, all alike (k-anonymity, Sweeney,
+        2002). They are not learned then, since the likelihood would lead them back to the postures of single people. 0:
+        they are fitted to clusters, whoever's, and learned.
       increments: whether locations and scales are in units of the increments' spread instead of the values'.
       lags: how many of the last increments are inputs and regressors of the location.
       levels: time constants, in samples, of running means that are inputs and regressors too.
@@ -35,6 +38,7 @@ class GeneratorConfig:
     scale_floor: float = 1e-3
     residual: bool = False
     start_components: int = 0
+    start_people: int = 0
     increments: bool = False
     lags: int = 0
     levels: tuple[float, ...] = ()
@@ -86,6 +90,7 @@ _MOTION = GeneratorConfig(
     scale_floor=5e-4,
     residual=True,
     start_components=16,
+    start_people=5,
     increments=True,
     lags=4,
     levels=(4.0, 16.0, math.inf),
@@ -102,7 +107,9 @@ ZOO = {
     ),
     "sensegen_small": Model(
         "for the quick start: 2 x 96 LSTM, 12 Gaussians around the previous value",
-        GeneratorConfig(units=(96, 96), dense_units=96, components=12, residual=True, start_components=12),
+        GeneratorConfig(
+            units=(96, 96), dense_units=96, components=12, residual=True, start_components=12, start_people=5
+        ),
         _PUBLISHED_DISCRIMINATOR,
     ),
     "sensegen_accel": Model(
@@ -123,6 +130,7 @@ ZOO = {
             _MOTION,
             components=12,
             start_components=64,
+            start_people=0,
             levels=(6.0, 30.0, 240.0, 1200.0),
             refractory=30,
             block=4,
@@ -134,7 +142,9 @@ ZOO = {
     ),
     "sensegen_table": Model(
         "for tables of any kind, up to some thirty channels: 2 x 192 LSTM, 12 Gaussians with full covariance",
-        dataclasses.replace(_MOTION, dense_units=192, components=12, start_components=128, conditional=False),
+        dataclasses.replace(
+            _MOTION, dense_units=192, components=12, start_components=128, start_people=0, conditional=False
+        ),
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_fast": Model(

@@ -93,7 +93,7 @@ def test_it_is_fitted_to_the_clusters_of_blocks(full):
     steps = rng.normal([0.4, 0.0], [0.02, 0.2], [4000, 2, 2])
     blocks = np.cumsum(np.concatenate([first[:, None], steps], 1), 1).astype("f")
     head = MixtureHead(2, 2, 1e-3, block=3, full_covariance=full, regressors=2)
-    found = head.unpack(head.fitted(blocks, unit)[None])
+    found = head.unpack(head.fitted(blocks, unit, np.zeros(4000, int))[None])
     order = np.argsort(found.loc[0, :, 0, 0])
     np.testing.assert_allclose(found.loc.numpy()[0, order, 0], [[-3, 0], [3, 1]], atol=0.05)
     np.testing.assert_allclose(found.loc.numpy()[0, :, 1:], np.tile([2.0, 0.0], [2, 2, 1]), atol=0.03)
@@ -110,12 +110,35 @@ def test_it_is_fitted_to_the_clusters_of_blocks(full):
 
 @pytest.mark.parametrize("count", [1, 3, 20])
 @pytest.mark.parametrize("full", [False, True])
-def test_few_or_equal_blocks_are_enough_to_fit(count, full):
+@pytest.mark.parametrize("fewest", [0, 5])
+def test_few_or_equal_blocks_are_enough_to_fit(count, full, fewest):
     head = MixtureHead(2, 8, 1e-3, block=2, full_covariance=full)
-    raw = head.fitted(np.ones([count, 2, 2], "f"), np.array([1e-2, 1.0], "f"))
+    raw = head.fitted(np.ones([count, 2, 2], "f"), np.array([1e-2, 1.0], "f"), np.arange(count), fewest)
     assert np.isfinite(raw).all()
     expected = np.tile([[1.0, 1.0], [0.0, 0.0]], [1, 8, 1, 1])
     np.testing.assert_allclose(head.unpack(raw[None]).loc, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_no_gaussian_tells_of_fewer_people_than_asked_for_and_all_count_alike(full):
+    """Eight people who never move, the first of them recorded a hundred times as often, a metre from one another."""
+    places = np.stack([np.arange(8), np.zeros(8)], 1)
+    person = np.concatenate([np.zeros(2000, int), np.repeat(np.arange(8), 20)])
+    blocks = (places[person] + np.random.default_rng(0).normal(0, 1e-3, [len(person), 2]))[:, None].astype("f")
+    head = MixtureHead(2, 8, 1e-4, full_covariance=full)
+    alone, together = (head.unpack(head.fitted(blocks, np.ones(2, "f"), person, k)[None]) for k in (0, 3))
+    np.testing.assert_allclose(np.sort(alone.loc[0, :, 0, 0]), np.arange(8), atol=0.01)
+    assert np.max(alone.scale[0, :, 0, 0]) < 0.01
+    # Three in a row have their mean at the one in the middle, and a variance of 2/3; at an end the two next to it.
+    np.testing.assert_allclose(np.sort(together.loc[0, :, 0, 0]), [1, 1, 2, 3, 4, 5, 6, 6], atol=0.01)
+    np.testing.assert_allclose(together.scale[0, :, 0, 0], np.sqrt(2 / 3), rtol=0.02)
+    np.testing.assert_allclose(tf.nn.softmax(together.logits), tf.nn.softmax(alone.logits))
+
+
+def test_where_there_are_fewer_people_a_gaussian_tells_of_all():
+    blocks = np.repeat([[[0.0]], [[1.0]], [[5.0]]], 50, 0).astype("f")
+    found = MixtureHead(1, 3, 1e-4).fitted(blocks, np.ones(1, "f"), np.repeat([0, 1, 2], 50), 5)
+    np.testing.assert_allclose(found[3:6], [2.0] * 3, rtol=1e-5)
 
 
 def test_samples_agree_with_log_prob(head, raw):
