@@ -100,13 +100,18 @@ def judged(run):
     if report is None:
         return []
     inputs = report["inputs"]
+    asked = "report" if any(report["settings"]["published"]) else "quick_report"
     lines = [
         "",
-        f"The same command with `--report` (seed {report['settings']['seed']}): {inputs['synthetic']['windows']} "
+        f"The same command with `--{asked}` (seed {report['settings']['seed']}): {inputs['synthetic']['windows']} "
         f"samples against {inputs['real']['windows']} training windows of {inputs['real']['people']} people and "
         f"{inputs['heldout']['windows']} held-out windows of {inputs['heldout']['people']}.",
         "",
-        *(f"- {question}: {verdict['headline']}" for question, verdict in report["verdict"].items()),
+        # Without the folder that the samples' model lies in.
+        *(
+            f"- {question}: {re.sub(r' samples of [^ ]+[0-9]', ' samples', verdict['headline'])}"
+            for question, verdict in report["verdict"].items()
+        ),
         "",
         "| measure | against | value | 95 % interval | real people, 95 % | |",
         "|---|---|---|---|---|---|",
