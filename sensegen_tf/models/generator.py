@@ -106,7 +106,8 @@ class Generator(SizedModel):
         self.start.dense.kernel.assign(by_condition)
 
     def adapt(self, increments, series, label, person):
-        """Starts from what is known of the recordings, where the configuration says so (`increments`, `start_components`).
+        """Starts from what is known of the recordings, where the configuration says so: `increments`,
+        `start_components`, `code`.
 
         Args:
           increments: [C], their spread, the unit of what the model is told and of its mixtures.

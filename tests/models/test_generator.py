@@ -183,3 +183,18 @@ def test_from_config_builds_the_same_model(generator):
     for weight, expected in zip(again.get_weights(), generator.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
     assert again.get_config() == generator.get_config()
+
+
+def test_the_first_step_tells_of_people_together_and_does_not_learn_where_the_configuration_says_so():
+    """Four people, two and two alike: with one behind each Gaussian they stand apart, with two they do not."""
+    person = np.repeat(np.arange(4), 50)
+    series = np.array([0.0, 1.0, 10.0, 11.0], "f")[person, None, None] + np.zeros([1, 4, 1], "f")
+    expected = {0: [0, 1, 10, 11], 2: [0.5, 0.5, 10.5, 10.5]}
+    for people, places in expected.items():
+        config = dataclasses.replace(PLAIN, start_components=4, start_people=people)
+        generator = Generator(config, 1)
+        generator.build()
+        generator.adapt([1.0], series, np.zeros(200, int), person)
+        start = generator.start.unpack(generator.start(tf.zeros([1, 0])))
+        np.testing.assert_allclose(np.sort(start.loc[0, :, 0, 0]), places, atol=1e-3)
+        assert bool(generator.start.trainable_variables) == (people == 0)
