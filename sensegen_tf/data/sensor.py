@@ -51,7 +51,8 @@ def _resolution(values):
     # Over a long range a small error of the step adds up, so it is refined on the whole grid numbers themselves.
     for _ in range(3):
         numbers = np.round(np.cumsum(np.round(steps / step)))
-        step = float(np.dot(numbers, values[1:] - values[0]) / np.dot(numbers, numbers))
+        # Sums, not products of vectors, whose last digit depends on how many cores share them: runs go on elsewhere.
+        step = float(np.sum(numbers * (values[1:] - values[0])) / np.sum(numbers * numbers))
     off = np.abs(values[1:] - values[0] - numbers * step)
     return step if np.mean(off < _TOLERANCE * step) >= _SHARE else None
 

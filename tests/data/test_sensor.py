@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -27,3 +31,21 @@ def test_saturation_is_an_extreme_value_that_is_held():
     spike = np.append(wave, [9.0, 0.0])
     assert sensor(spike).high is None
     assert sensor(clipped).high == pytest.approx(2.0)
+
+
+def test_the_resolution_does_not_depend_on_how_many_cores_there_are():
+    script = (
+        "import numpy as np; from tests.data.test_sensor import sensor\n"
+        "print(sensor(np.random.default_rng(0).normal(0, 8000, 400_000).round() * 0.000305432622).resolution)"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    ]
+    assert found[0] == found[1] and float(found[0]) == pytest.approx(0.000305432622, rel=1e-4)
