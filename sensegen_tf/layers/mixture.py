@@ -154,11 +154,11 @@ class MixtureHead(keras.layers.Layer):
         """
         k, units = self.components, np.concatenate([np.ones([1, self.channels]), np.tile(unit, [self.block - 1, 1])])
         steps = np.concatenate([blocks[:, :1], np.diff(blocks, axis=1)], 1) / units  # [N, n, C]
+        flat = blocks.reshape(len(blocks), -1)
         count = min(k, max(1, len(blocks) // _FEWEST_IN_CLUSTER))
         with warnings.catch_warnings():
             # Of empty clusters, which are left out below, and of blocks that are all equal.
             warnings.simplefilter("ignore")
-            flat = blocks.reshape(len(blocks), -1)
             centre, member = scipy.cluster.vq.kmeans2(flat, count, minit="++", seed=self.seed)
         sizes = np.bincount(member, minlength=count)
         # Empty ones, and those beyond `count`, stand where the largest one stands and share its weight.
@@ -174,7 +174,8 @@ class MixtureHead(keras.layers.Layer):
             if fewest_people:
                 distance = np.linalg.norm(flat - centre[which], axis=1)
                 weights = _of_people(distance, member == which, person, fewest_people)
-            mean, covariance = _moments(steps, weights, 10 * floor, self.full_covariance)
+            taken = weights > 0
+            mean, covariance = _moments(steps[taken], weights[taken], 10 * floor, self.full_covariance)
             factor = np.linalg.cholesky(covariance)  # [n, C, C]
             loc.reshape(k, self.block, -1)[number] = mean
             diagonal = np.diagonal(factor, axis1=1, axis2=2)
