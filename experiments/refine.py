@@ -12,9 +12,7 @@ import subprocess
 import sys
 
 from absl import app, flags
-from results import HERE, figures, side_by_side, write_section
-
-from sensegen_tf.training.run_directory import machine
+from results import HERE, figures, machines, side_by_side, write_section
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("name", None, "of the flagfile and the run", required=True)
@@ -34,12 +32,13 @@ def refine(objective, others):
 
 
 def main(argv):
-    columns = {
-        "likelihood and discriminator": figures(refine("both", argv[1:])),
-        "likelihood alone": figures(refine("likelihood", argv[1:])),
+    runs = {
+        "likelihood and discriminator": refine("both", argv[1:]),
+        "likelihood alone": refine("likelihood", argv[1:]),
     }
+    columns = {name: figures(run) for name, run in runs.items()}
     lines = [
-        f"`python experiments/refine.py --name={FLAGS.name}` on {machine()}. Quick reports.",
+        f"`python experiments/refine.py --name={FLAGS.name}` on {machines(runs.values())}. Quick reports.",
         "",
         *side_by_side(columns),
     ]

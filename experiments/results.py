@@ -181,6 +181,11 @@ def figures(run):
     return found
 
 
+def machines(runs):
+    """What finished runs were trained on."""
+    return "; ".join(sorted({load(run)[-1]["machine"] for run in runs}))
+
+
 def side_by_side(columns):
     """The lines of a table: column name -> (measure, against) -> value."""
     lines = [f"| measure | against | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]

@@ -12,9 +12,7 @@ import sys
 
 import numpy as np
 from absl import app, flags
-from results import HERE, figures, side_by_side, write_section
-
-from sensegen_tf.training.run_directory import machine
+from results import HERE, figures, machines, side_by_side, write_section
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("name", None, "of the flagfile", required=True)
@@ -34,12 +32,13 @@ def train(seed, others):
 
 
 def main(argv):
-    columns = {f"seed {seed}": figures(train(seed, argv[1:])) for seed in FLAGS.seeds}
+    runs = {f"seed {seed}": train(seed, argv[1:]) for seed in FLAGS.seeds}
+    columns = {name: figures(run) for name, run in runs.items()}
     every = list(columns.values())
     columns["mean"] = {key: np.mean([each[key] for each in every]) for key in every[0]}
     lines = [
-        f"`python experiments/seeds.py --name={FLAGS.name} --seeds={','.join(FLAGS.seeds)}` on {machine()}. "
-        "Quick reports.",
+        f"`python experiments/seeds.py --name={FLAGS.name} --seeds={','.join(FLAGS.seeds)}` "
+        f"on {machines(runs.values())}. Quick reports.",
         "",
         *side_by_side(columns),
     ]
