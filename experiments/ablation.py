@@ -36,8 +36,8 @@ TRAINING = (
     *("--generator_learning_rate=0.002", "--learning_rate_decay=cosine", "--evaluation_windows=2048"),
     "--nocalibrate",
 )
-# The first step had 64 Gaussians when this was measured; `sensegen_accel` has 16 since.
-BASE = {"start_components": 64}
+# The first step had 64 Gaussians, of clusters, when this was measured; `sensegen_accel` has 16, of people, since.
+BASE = {"start_components": 64, "start_people": 0}
 # Name -> what is changed of the row, and flags.
 VARIANTS = {
     "as it is": ({}, ()),
@@ -45,6 +45,7 @@ VARIANTS = {
     "no autoregression (last increments, running means)": ({"lags": 0, "levels": ()}, ()),
     "no running means": ({"levels": ()}, ()),
     "diagonal covariance": ({"full_covariance": False}, ()),
+    "a mixture for each channel": ({"channelwise": True}, ()),
     "the first step by the network": ({"start_components": 0}, ()),
     "16 Gaussians for the first step": ({"start_components": 16}, ()),
     "not conditional": ({"conditional": False}, ()),

@@ -81,7 +81,8 @@ def keras_training(case):
     tf = _tensorflow()
     import keras
 
-    from sensegen_tf.layers.mixture import Anchor, MixtureHead
+    from sensegen_tf.layers.head import Anchor
+    from sensegen_tf.layers.mixture import MixtureHead
     from sensegen_tf.training import losses
 
     recurrent = [keras.layers.LSTM(case.units, return_sequences=True) for _ in range(case.layers)]

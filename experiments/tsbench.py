@@ -43,6 +43,8 @@ CASES = {
 }
 # Training steps of the generator for each case, so that none takes more than an hour.
 OUTER = {"sines_24": 12, "stocks_24": 12, "etth_24": 12, "energy_24": 4, "etth_64": 8, "etth_128": 5, "etth_256": 3}
+# Whose weights the training of longer windows starts from.
+BEFORE = {"etth_64": "etth_24", "etth_128": "etth_64", "etth_256": "etth_128"}
 REPEATS = 5
 WINDOWS = 4000
 
@@ -86,9 +88,13 @@ def windows(case):
 
 
 def train(case):
-    """Trains and exports; the finished run's results."""
+    """Trains and exports, unless that is done; the model's folder, and the seconds of this and all training before."""
     name, length = case.split("_")
     folder = os.path.join(RUNS, case)
+    before, seconds = [], 0.0
+    if case in BEFORE:
+        _, seconds = train(BEFORE[case])
+        before = [f"--initial_run={os.path.join(RUNS, BEFORE[case])}"]
     os.makedirs(folder, exist_ok=True)
     data = os.path.join(folder, "data.npz")
     if not os.path.exists(data):
@@ -96,10 +102,13 @@ def train(case):
     command = [
         *(sys.executable, "-m", "sensegen_tf.train", f"--flagfile={os.path.join(HERE, 'tsbench.flags')}"),
         *(f"--data_dir={data}", f"--window_length={length}", f"--outer_iterations={OUTER[case]}"),
-        *(f"--seed={SEED}", f"--run_dir={folder}", f"--model_dir={os.path.join(folder, 'model')}"),
+        *(f"--seed={SEED}", f"--run_dir={folder}", f"--model_dir={os.path.join(folder, 'model')}", *before),
     ]
-    subprocess.run(command, check=True)
-    return read_json(os.path.join(folder, "finished.json"))
+    finished = os.path.join(folder, "finished.json")
+    if not os.path.exists(finished):
+        subprocess.run(command, check=True)
+    results = read_json(finished)
+    return results["model"], seconds + results["training_seconds"]
 
 
 def measure(case, version):
@@ -161,10 +170,9 @@ def main(argv):
     measured = read_json(MEASURED) if os.path.exists(MEASURED) else {}
     for case in FLAGS.cases or CASES:
         if case not in measured:
-            results = train(case)
+            model, seconds = train(case)
             started = time.monotonic()
-            values = measure(case, results["model"])
-            seconds = results["training_seconds"]
+            values = measure(case, model)
             measured[case] = {"training_seconds": seconds, "machine": machine(), "values": values}
             write_json(MEASURED, measured)
             print(case, json.dumps(values), f"measured in {time.monotonic() - started:.0f} s", flush=True)

@@ -1,14 +1,11 @@
 """The mixture density head: parameters <-> a TFP `MixtureSameFamily`; noise -> sample.
 
-Bishop, "Mixture density networks" (1994), as in Graves, "Generating sequences with recurrent neural networks" (2013)
-and SenseGen (2017), section III: logits, location and scale of K Gaussians over the C channels of a sample. Their
-covariance is diagonal as published, or full (`MultivariateNormalTriL`). A step may be a block of n samples: then a
-component is a location and a scale for each of them, given the samples before it, and one component is chosen for the
-block. Densities stay in log space throughout.
+Logits, location and scale of K Gaussians over the C channels of a sample. Their covariance is diagonal as published, or
+full (`MultivariateNormalTriL`). A step may be a block of n samples: then a component is a location and a scale for each
+of them, given the samples before it, and one component is chosen for the block. Densities stay in log space throughout.
 """
 
 import math
-import typing
 import warnings
 
 import keras
@@ -17,68 +14,20 @@ import scipy.cluster.vq
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from sensegen_tf.layers.head import Head, Mixture, strict_lower, unpacked
+
 _FEWEST_IN_CLUSTER = 8
 
 
-class Anchor(typing.NamedTuple):
-    """What the samples of a block are relative to.
-
-    Attributes:
-      base: [..., n, C], added to all locations.
-      unit: [..., n, C] or what broadcasts to it: what a location or scale of 1 is worth.
-      regressors: [..., n, R, C], what the coefficients of the autoregression multiply; R may be 0.
-    """
-
-    base: tf.Tensor
-    unit: tf.Tensor
-    regressors: tf.Tensor
-
-
-class Mixture(typing.NamedTuple):
-    """Parameters of a mixture before they are anchored.
-
-    Attributes:
-      logits: [..., K], or None of one component.
-      loc, scale: [..., K, n, C]; scales are above 0.
-      factor: the strict lower triangle of the scale matrix, [..., K, n, C, C], with full covariance; or None.
-      coefficients: [..., n, R, C], the same for all components; or None where R is 0.
-    """
-
-    logits: tf.Tensor
-    loc: tf.Tensor
-    scale: tf.Tensor
-    factor: tf.Tensor | None
-    coefficients: tf.Tensor | None
-
-
 @keras.saving.register_keras_serializable("sensegen_tf")
-class MixtureHead(keras.layers.Layer):
-    """A dense layer to the raw parameters of a Gaussian mixture, and what can be done with them.
+class MixtureHead(Head):
+    """A head whose components are of whole blocks; arguments as `Head`, where `full_covariance` is that of a component.
 
-    Raw parameters are packed on the last axis: K logits, K n C locations, K n C raw scales, the triangles of the
-    covariances, n R C coefficients of the autoregression.
-
-    Args:
-      channels: C.
-      components: K.
-      scale_floor: the smallest scale, in standardised units; scale = floor + unit * softplus(raw).
-      block: n.
-      full_covariance: whether the channels of a sample are correlated within a component.
-      regressors: R, of the autoregression; 0 for none.
-      seed: of the initial weights.
+    Raw parameters are K logits, K n C locations, K n C raw scales, the triangles of the covariances, n R C coefficients
+    of the autoregression.
     """
 
-    def __init__(
-        self, channels, components, scale_floor, block=1, full_covariance=False, regressors=0, seed=0, **kwargs
-    ):
-        super().__init__(**kwargs)
-        self.channels, self.components, self.scale_floor = channels, components, scale_floor
-        self.block, self.full_covariance, self.regressors, self.seed = block, full_covariance, regressors, seed
-        self.dense = keras.layers.Dense(
-            self.size,
-            kernel_initializer=self._initial,
-            name="parameters",
-        )
+    uniforms = 1
 
     @property
     def sizes(self):
@@ -87,52 +36,22 @@ class MixtureHead(keras.layers.Layer):
         triangles = k * n * c * (c - 1) // 2 if self.full_covariance else 0
         return k, k * n * c, k * n * c, triangles, n * self.regressors * c
 
-    @property
-    def size(self):
-        """P, the number of raw parameters; K (1 + 2 C) as published."""
-        return sum(self.sizes)
-
-    @property
-    def noise_size(self):
-        """How many noise values a block takes: a uniform to choose the component, a normal for each of its values."""
-        return 1 + self.block * self.channels
-
-    def _initial(self, shape, dtype=None):
-        """Glorot's uniform, but zero for the autoregression: a random one can run away."""
-        weights = keras.initializers.GlorotUniform(self.seed)(shape, dtype)
-        coefficients = self.sizes[-1]
-        return tf.concat([weights[:, : self.size - coefficients], tf.zeros([shape[0], coefficients], dtype)], 1)
-
-    def build(self, input_shape):
-        self.dense.build(input_shape)
-
-    def call(self, inputs):
-        """Features [..., F] -> raw parameters [..., P]; F may be 0."""
-        if inputs.shape[-1] == 0:  # oneDNN refuses a product over nothing.
-            return tf.reduce_sum(inputs[..., None] * self.dense.kernel, -2) + self.dense.bias
-        return self.dense(inputs)
-
     def _parts(self, raw):
         """Raw parameters [..., P] -> logits [..., K], those of the components, three of [..., K, n C or
         n C (C - 1) / 2], and the coefficients [..., n R C]."""
         logits, *of_components, coefficients = tf.split(raw, self.sizes, axis=-1)
         k, sizes = self.components, self.sizes[1:-1]
-        of_components = [self._unpacked(each, k, size // k) for each, size in zip(of_components, sizes, strict=True)]
+        of_components = [unpacked(each, k, size // k) for each, size in zip(of_components, sizes, strict=True)]
         return logits, of_components, coefficients
-
-    def _unpacked(self, values, *shape):
-        """The last axis of an array as several."""
-        return tf.reshape(values, tf.concat([tf.shape(values)[:-1], shape], 0))
 
     def _mixture(self, logits, of_components, coefficients):
         """From what `_parts` returns, with or without the axis of K."""
         n, c = self.block, self.channels
-        loc, scale = (self._unpacked(each, n, c) for each in of_components[:2])
+        loc, scale = (unpacked(each, n, c) for each in of_components[:2])
         factor = None
         if self.full_covariance:
-            factor = _lower(self._unpacked(of_components[2], n, c * (c - 1) // 2), c)
-        coefficients = self._unpacked(coefficients, n, self.regressors, c) if self.regressors else None
-        return Mixture(logits, loc, tf.nn.softplus(scale), factor, coefficients)
+            factor = strict_lower(unpacked(of_components[2], n, c * (c - 1) // 2), c)
+        return Mixture(logits, loc, tf.nn.softplus(scale), factor, self._coefficients(coefficients))
 
     def unpack(self, raw):
         """Raw parameters [..., P] -> `Mixture`."""
@@ -276,10 +195,6 @@ class MixtureHead(keras.layers.Layer):
         shape = tf.shape(values)
         return tf.reduce_sum(tf.reshape(conditional, shape), -1), tf.reshape(transform, shape)
 
-    def get_config(self):
-        names = ("channels", "components", "scale_floor", "block", "full_covariance", "regressors", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 def _of_people(distance, own, person, fewest):
     """Weights [N] of the blocks of a cluster when everybody in it counts alike.
@@ -307,13 +222,3 @@ def _moments(steps, weights, spread, full):
     share = count / (count + 2 * channels) if full else 0.0
     diagonal = np.eye(channels)
     return mean, share * found + ((1 - share) * found + np.square(spread)[..., None] * diagonal) * diagonal
-
-
-def _lower(triangles, size):
-    """Strict lower triangles [..., size (size - 1) / 2], row by row -> matrices [..., size, size]."""
-    rows, start = [], 0
-    for row in range(size):
-        padding = [[0, 0]] * (triangles.shape.rank - 1) + [[0, size - row]]
-        rows.append(tf.pad(triangles[..., start : start + row], padding))
-        start += row
-    return tf.stack(rows, -2)

@@ -39,7 +39,7 @@ def philox(counter, key):
     return a, b, c, d
 
 
-def row_noise(seed, steps, size, stream=0, first=None):
+def row_noise(seed, steps, size, stream=0, first=None, uniforms=1):
     """The noise of each row, from the row's seed and the stream alone.
 
     A row's noise does not depend on the other rows, and a longer series begins with the noise of a shorter one: to the
@@ -48,12 +48,13 @@ def row_noise(seed, steps, size, stream=0, first=None):
     Args:
       seed: int64 [B].
       steps: S.
-      size: 1 + N, how many numbers a step takes, see `MixtureHead.noise_size`.
+      size: U + N, how many numbers a step takes, see `Head.noise_size`.
       stream: an integer in [0, 2^32); other streams are other noise.
       first: int64 [B], the number of each row's first step, at least 0; by default 0.
+      uniforms: U.
 
     Returns:
-      float32 [B, S, 1 + N]: a uniform in [0, 1), then N standard normals.
+      float32 [B, S, U + N]: uniforms in [0, 1), then standard normals.
     """
     rows, fours = tf.shape(seed)[0], -(-size // 4)
     step = tf.range(tf.cast(steps, tf.int64)) + (0 if first is None else first[:, None])  # [B or none, S]
@@ -62,7 +63,8 @@ def row_noise(seed, steps, size, stream=0, first=None):
     words = philox(counter, [word[:, None, None] for word in _words(seed)])
     words = tf.reshape(tf.stack(words, -1), [rows, steps, 4 * fours])[..., :size]
     bits = tf.bitwise.right_shift(words, tf.constant(8, tf.int64))
-    return tf.concat([tf.cast(bits[..., :1], tf.float32) * 2.0**-24, normal(bits[..., 1:])], -1)
+    uniform = tf.cast(bits[..., :uniforms], tf.float32) * 2.0**-24
+    return tf.concat([uniform, normal(bits[..., uniforms:])], -1)
 
 
 def normal(bits):

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sensegen_tf.layers.channelwise import ChannelwiseHead
 from sensegen_tf.layers.context import Context
-from sensegen_tf.layers.mixture import Anchor, MixtureHead
+from sensegen_tf.layers.head import Anchor
+from sensegen_tf.layers.mixture import MixtureHead
 from sensegen_tf.layers.noise import row_noise
 from sensegen_tf.models.sized import SizedModel
 from sensegen_tf.models.zoo import GeneratorConfig
@@ -51,15 +53,13 @@ class Generator(SizedModel):
         self.block = config.block
         self.context = Context(channels, config.lags, config.levels, config.refractory, name="context")
         self.recurrent, self.dense = self._recurrent(), self._dense()
-        self.head = self._mixture_head(config.components, "head")
-        self.start = self._mixture_head(config.start_components, "start") if config.start_components else None
+        sizes = config.scale_floor, config.block, config.full_covariance, self.context.regressors, seed
+        kind = ChannelwiseHead if config.channelwise else MixtureHead
+        self.head = kind(channels, config.components, *sizes, name="head")
+        starts = config.start_components
+        self.start = MixtureHead(channels, starts, *sizes, name="start") if starts else None
         if config.start_people:
             self.start.trainable = False
-
-    def _mixture_head(self, components, name):
-        config = self.config
-        sizes = config.scale_floor, config.block, config.full_covariance, self.context.regressors
-        return MixtureHead(self.channels, components, *sizes, self.seed, name=name)
 
     @property
     def code_size(self):
@@ -273,7 +273,7 @@ class Generator(SizedModel):
         """The first step of a rollout.
 
         Args:
-          noise: [B, 1 + N], see `layers.noise.row_noise`.
+          noise: [B, U + N], see `layers.noise.row_noise`.
           condition: [B, Q].
           temperature: [B, 1] or a number above 0: it divides the logits and multiplies the variances, so that below 1
             the likely becomes likelier. After the first step, times the label's own, see `training.calibration`.
@@ -311,8 +311,9 @@ class Generator(SizedModel):
         features, recurrent_state = self.recurrent.step(tf.concat([inputs, condition], -1), recurrent_state)
         head = self.start if first and self.start else self.head
         raw = self.start(condition) if head is self.start else self.head(self.dense(features))
-        chosen = head.choose(raw, noise[:, :1], temperature)
-        normal = tf.reshape(noise[:, 1:] * tf.sqrt(temperature), [-1, self.block, self.channels])
+        chosen = head.choose(raw, noise[:, : head.uniforms], temperature)
+        normal = noise[:, self.head.uniforms :] * tf.sqrt(temperature)
+        normal = tf.reshape(normal, [-1, self.block, self.channels])
         samples, unit = [], self._unit()
         for number in range(self.block):
             started = tf.fill([tf.shape(newest)[0], 1], not first or number > 0)
@@ -332,15 +333,15 @@ class Generator(SizedModel):
           length: T, at least 1; rounded up to whole blocks.
 
         Returns:
-          Noise of the steps [B, S, 1 + N] and of the series [B, 1 + E], as `generate` takes them.
+          Noise of the steps [B, S, U + N] and of the series [B, 1 + E], as `generate` takes them.
         """
         blocks = (length + self.block - 1) // self.block
         of_series = row_noise(seed, 1, 1 + self.code_size, _OF_SERIES)[:, 0]
         return self.step_noise(seed, blocks), of_series
 
     def step_noise(self, seed, blocks, first=None):
-        """The noise of blocks from the number `first`, int64 [B]: [B, blocks, 1 + N]."""
-        return row_noise(seed, blocks, self.head.noise_size, _OF_STEPS, first)
+        """The noise of blocks from the number `first`, int64 [B]: [B, blocks, U + N]."""
+        return row_noise(seed, blocks, self.head.noise_size, _OF_STEPS, first, self.head.uniforms)
 
     def generate(self, noise, series_noise, label, temperature=1.0):
         """Series [B, S * n, C], standardised, from `noise` and labels int32 [B]."""
@@ -351,7 +352,7 @@ class Generator(SizedModel):
         """Series from noise: each step is sampled from the mixture that the steps before it give.
 
         Args:
-          noise: [B, S, 1 + N]; S at least 1.
+          noise: [B, S, U + N]; S at least 1.
           condition: [B, Q].
           temperature: as `begin`.
           prefix: what the series begin with: blocks [B, S, n, C] and, int32 [B], how many of them; or None.
@@ -359,7 +360,7 @@ class Generator(SizedModel):
         Returns:
           [B, S * n, C], standardised.
         """
-        noise = tf.transpose(noise, [1, 0, 2])  # [S, B, 1 + N]
+        noise = tf.transpose(noise, [1, 0, 2])  # [S, B, U + N]
         rows, steps = tf.shape(noise)[1], tf.shape(noise)[0]
         array = tf.TensorArray(tf.float32, size=steps, element_shape=[noise.shape[1], self.block, self.channels])
 

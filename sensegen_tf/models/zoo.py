@@ -26,6 +26,7 @@ class GeneratorConfig:
         for no clock.
       block: n, samples that a step generates at once: the network runs once a block, the autoregression every sample.
       full_covariance: whether the channels of a sample are correlated within a Gaussian.
+      channelwise: whether each channel has a mixture of its own, given those before it, instead of one for all.
       conditional: whether the model is conditional on the label, where the recordings have any.
       code: size of the code of a person, which stays the same over a series; 0 for none.
       code_noise: standard deviation of the noise on a code, whose entries have mean square 1.
@@ -45,6 +46,7 @@ class GeneratorConfig:
     refractory: int = 0
     block: int = 1
     full_covariance: bool = False
+    channelwise: bool = False
     conditional: bool = False
     code: int = 0
     code_noise: float = 0.3

@@ -54,7 +54,7 @@ class State:
     def go_on(self, named, steps, most):
         """Makes `steps` blocks, int32 [B], at most `most`: series [B, most n, C], standardised, and the new state."""
         generator, seed, position = self._generator, named["seed"], named["position"]
-        noise = tf.transpose(generator.step_noise(seed, most, position), [1, 0, 2])  # [most, B, 1 + N]
+        noise = tf.transpose(generator.step_noise(seed, most, position), [1, 0, 2])  # [most, B, U + N]
         before = self._carried(named)
         begun = (position > 0)[:, None]
         block, carried = _where(begun, generator.step(noise[0], before), generator.begin(noise[0], before[0]))

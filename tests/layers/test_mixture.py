@@ -4,7 +4,9 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from sensegen_tf.layers.mixture import Anchor, MixtureHead
+from sensegen_tf.layers.channelwise import ChannelwiseHead
+from sensegen_tf.layers.head import Anchor
+from sensegen_tf.layers.mixture import MixtureHead
 
 K, C, N, R = 4, 2, 2, 2
 BASE, UNIT = np.array([[1.0, -2.0], [0.5, 0.0]], "f"), np.array([[0.5, 2.0], [1.0, 0.3]], "f")
@@ -18,6 +20,15 @@ def head(request):
     return head
 
 
+@pytest.fixture(params=[("head", 1), ("head", N), ("channelwise", 1), ("channelwise", N)], ids=str)
+def any_head(request):
+    """Of both kinds."""
+    kind, block = request.param
+    head = (MixtureHead if kind == "head" else ChannelwiseHead)(C, K, 1e-3, block, True, R, seed=5)
+    head.build((None, 3))
+    return head
+
+
 def anchor(head, rows=6):
     """Bases and units that differ by sample and channel, regressors that differ by all."""
     base, unit = (np.tile(each[: head.block], [rows, 1, 1]) for each in (BASE, UNIT))
@@ -26,6 +37,10 @@ def anchor(head, rows=6):
 
 @pytest.fixture
 def raw(head):
+    return parameters(head)
+
+
+def parameters(head):
     return tf.random.stateless_normal([6, head.size], [1, 2])
 
 
@@ -58,7 +73,33 @@ def test_density_is_the_mixture_written_by_hand(head, raw):
     np.testing.assert_allclose(distribution.log_prob(x.astype("f")), expected, rtol=1e-4)
 
 
-def test_density_stays_finite_far_from_every_component(head, raw):
+@pytest.mark.parametrize("full", [False, True])
+def test_density_channel_by_channel_is_the_one_written_by_hand(full):
+    """Every channel's mixture is around the autoregression and a regression on the innovations of those before it."""
+    head = ChannelwiseHead(C, K, 1e-3, N, full, R)
+    raw, given = parameters(head), anchor(head)
+    base, unit, regressors = (np.asarray(each, "d") for each in given)
+    parts = np.split(np.asarray(raw, "d"), np.cumsum(head.sizes)[:-1], -1)
+    logits, loc, scale = (each.reshape(6, N, C, K) for each in parts[:3])
+    coefficients = parts[4].reshape(6, N, R, C)
+    x = np.random.default_rng(0).normal(size=[6, N, C])
+    expected = np.zeros(6)
+    for row, sample, channel in np.ndindex(6, N, C):
+        at = row, sample, channel
+        centre = base[at] + unit[at] * (coefficients[row, sample, :, channel] @ regressors[row, sample, :, channel])
+        if full and channel == 1:
+            before = row, sample, 0
+            first = base[before] + unit[before] * (coefficients[row, sample, :, 0] @ regressors[row, sample, :, 0])
+            centre += unit[at] * parts[3].reshape(6, N)[row, sample] * (x[before] - first) / unit[before]
+        spread = 1e-3 + unit[at] * np.log1p(np.exp(scale[at]))
+        density = scipy.stats.norm(centre + unit[at] * loc[at], spread).logpdf(x[at])
+        expected[row] += scipy.special.logsumexp(scipy.special.log_softmax(logits[at]) + density)
+    found = head.distribution(head.unpack(raw), given).log_prob(x.astype("f"))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_density_stays_finite_far_from_every_component(any_head):
+    head, raw = any_head, parameters(any_head)
     with tf.GradientTape() as tape:
         tape.watch(raw)
         log_prob = head.distribution(head.unpack(raw), anchor(head)).log_prob(tf.fill([6, head.block, C], 1e4))
@@ -73,11 +114,11 @@ def test_scales_have_a_floor(head):
 
 
 def drawn(head, raw, noise):
-    """Blocks from noise [M, 1 + n C], all from the first row's mixture and anchor."""
+    """Blocks from noise [M, U + n C], all from the first row's mixture and anchor."""
     count = len(noise)
     given = Anchor(*(tf.repeat(each[:1], count, 0) for each in anchor(head)))
-    chosen = head.choose(tf.repeat(raw[:1], count, 0), noise[:, :1])
-    normal = tf.reshape(noise[:, 1:], [count, head.block, C])
+    chosen = head.choose(tf.repeat(raw[:1], count, 0), noise[:, : head.uniforms])
+    normal = tf.reshape(noise[:, head.uniforms :], [count, head.block, C])
     samples = [
         head.sample(chosen, number, Anchor(*(each[:, number] for each in given)), normal[:, number])
         for number in range(head.block)
@@ -164,7 +205,8 @@ def test_samples_agree_with_log_prob(head, raw):
     assert (np.abs(counted / count - expected) < 4 * np.sqrt(expected / count) + 1e-4).all()
 
 
-def test_what_is_scored_one_by_one_adds_up_to_the_block(head, raw):
+def test_what_is_scored_one_by_one_adds_up_to_the_block(any_head):
+    head, raw = any_head, parameters(any_head)
     values = tf.random.stateless_normal([6, head.block, C], [4, 4])
     mixture, where = head.unpack(raw), anchor(head)
     density, transform = head.sequential(mixture, where, values)
@@ -173,9 +215,10 @@ def test_what_is_scored_one_by_one_adds_up_to_the_block(head, raw):
     assert transform.shape == values.shape and (transform.numpy() >= 0).all() and (transform.numpy() <= 1).all()
 
 
-def test_the_transform_of_own_samples_is_uniform_and_independent(head, raw):
+def test_the_transform_of_own_samples_is_uniform_and_independent(any_head):
+    head, raw = any_head, parameters(any_head)
     rng, count = np.random.default_rng(3), 20_000
-    noise = np.concatenate([rng.uniform(size=[count, 1]), rng.normal(size=[count, head.noise_size - 1])], -1)
+    noise = np.concatenate([rng.uniform(size=[count, head.uniforms]), rng.normal(size=[count, head.block * C])], -1)
     samples = drawn(head, raw, noise.astype("f"))
     given = Anchor(*(tf.repeat(each[:1], count, 0) for each in anchor(head)))
     # The anchor is the first row's for all, so the samples of a block are not regressed on each other here either.
@@ -209,10 +252,11 @@ def test_samples_of_a_block_share_their_component_and_nothing_else():
     assert np.abs(correlation[:C, C:]).max() < 0.02 < np.abs(correlation[0, 1])
 
 
-def test_every_parameter_gets_a_gradient_through_a_sample(head, raw):
+def test_every_parameter_gets_a_gradient_through_a_sample(any_head):
+    head, raw = any_head, parameters(any_head)
     rng = np.random.default_rng(0)
-    normal = rng.normal(size=[6, head.noise_size - 1])
-    noise = np.concatenate([rng.uniform(size=[6, 1]), normal], -1).astype("f")
+    normal = rng.normal(size=[6, head.block * C])
+    noise = np.concatenate([rng.uniform(size=[6, head.uniforms]), normal], -1).astype("f")
     with tf.GradientTape() as tape:
         tape.watch(raw)
         made = tf.reduce_sum(tf.square(drawn(head, raw, noise)))

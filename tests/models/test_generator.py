@@ -5,7 +5,8 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from sensegen_tf.layers.mixture import Anchor
+from sensegen_tf.layers.channelwise import ChannelwiseHead
+from sensegen_tf.layers.head import Anchor
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.zoo import GeneratorConfig
 
@@ -21,6 +22,8 @@ KINDS = {
     "block": {**PAST, "block": 4, "full_covariance": True},
     "block, clock": {**PAST, "block": 4, "refractory": 3},
     "code": {**PAST, "code": 3},
+    "channelwise": {**PAST, "full_covariance": True, "channelwise": True},
+    "channelwise, block": {**PAST, "block": 4, "channelwise": True},
 }
 
 
@@ -61,11 +64,16 @@ def predicted(generator, series, given):
 
 
 def locations(generator, series, given):
-    """Of teacher forcing: S times [B, K, n, C]."""
-    return [
-        head.distribution(head.unpack(raw), anchor).components_distribution.distribution.mean().numpy()
-        for head, raw, anchor in predicted(generator, series, given)
-    ]
+    """Of teacher forcing: S times [B, K, n, C], or [B, 1, n, C] the mean where every channel has a mixture."""
+    found = []
+    for head, raw, anchor in predicted(generator, series, given):
+        distribution = head.distribution(head.unpack(raw), anchor)
+        if isinstance(head, ChannelwiseHead):
+            mean = distribution.bijector.forward(distribution.distribution.mean())[:, None]
+        else:
+            mean = distribution.components_distribution.distribution.mean()
+        found.append(mean.numpy())
+    return found
 
 
 def test_rollout_and_teacher_forcing_agree_step_by_step(generator):
@@ -76,8 +84,8 @@ def test_rollout_and_teacher_forcing_agree_step_by_step(generator):
     assert series.shape == (6, 40, CHANNELS) and np.abs(series).max() < 100
     blocks = generator.blocks(series)
     for step, (head, raw, anchor) in enumerate(predicted(generator, series, given)):
-        chosen = head.choose(raw, noise[:, step, :1])
-        normal = tf.reshape(noise[:, step, 1:], [6, generator.block, CHANNELS])
+        chosen = head.choose(raw, noise[:, step, : head.uniforms])
+        normal = tf.reshape(noise[:, step, generator.head.uniforms :], [6, generator.block, CHANNELS])
         for number in range(generator.block):
             of_sample = Anchor(*(each[:, number] for each in anchor))
             again = head.sample(chosen, number, of_sample, normal[:, number])
