@@ -42,7 +42,7 @@ CASES = {
     "etth_256": (0.060, 0.030, None),
 }
 # Training steps of the generator for each case, so that none takes more than an hour.
-OUTER = {"sines_24": 12, "stocks_24": 12, "etth_24": 12, "energy_24": 4, "etth_64": 8, "etth_128": 5, "etth_256": 3}
+OUTER = {"sines_24": 40, "stocks_24": 12, "etth_24": 6, "energy_24": 8, "etth_64": 4, "etth_128": 3, "etth_256": 2}
 # Whose weights the training of longer windows starts from.
 BEFORE = {"etth_64": "etth_24", "etth_128": "etth_64", "etth_256": "etth_128"}
 REPEATS = 5

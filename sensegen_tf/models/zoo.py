@@ -143,9 +143,17 @@ ZOO = {
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_table": Model(
-        "for tables of any kind, up to some thirty channels: 2 x 192 LSTM, 12 Gaussians with full covariance",
+        "for tables of any kind, up to some thirty channels: 2 x 192 LSTM, 12 Gaussians for each channel, given those "
+        "before it",
         dataclasses.replace(
-            _MOTION, dense_units=192, components=12, start_components=128, start_people=0, conditional=False
+            _MOTION,
+            dense_units=192,
+            components=12,
+            start_components=128,
+            start_people=0,
+            channelwise=True,
+            conditional=False,
+            dropout=0.1,
         ),
         _MOTION_DISCRIMINATOR,
     ),
