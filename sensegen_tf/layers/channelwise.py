@@ -1,9 +1,11 @@
 """A head that draws the channels of a sample one after the other, each from a mixture of its own.
 
-p(x) = prod_c p(x_c | x_1 .. x_{c-1}), as NADE (Larochelle and Murray, 2011) and its real-valued kin: K Gaussians for
-each channel around a linear regression on those before it. C mixtures of K Gaussians have K^C modes in a C-th of the
-parameters that K Gaussians with full covariance take, so it suits many channels, and channels that do not jump
-together.
+p(x) = prod_c p(x_c | x_1 .. x_{c-1}), where a channel's K Gaussians lie around a linear regression on the channels
+before it, in their order in the recording: the simplest kin of RNADE (Uria et al., 2013). A sample is thus made of
+residuals that are independent of each other. These may have any shape, channel by channel, such as the edges of a
+uniform distribution, which K Gaussians over all channels together cannot have; what they have in common, such as a
+moment at which all channels are restless, must be in what the network knows of the past. From three channels on it
+takes fewer parameters than K Gaussians with full covariance: with 12 Gaussians .63 of them at 7 channels, .27 at 28.
 """
 
 import keras
@@ -25,7 +27,7 @@ class ChannelwiseHead(Head):
 
     @property
     def uniforms(self):
-        """One for each value."""
+        """U, one for each value."""
         return self.block * self.channels
 
     @property
@@ -43,13 +45,13 @@ class ChannelwiseHead(Head):
         factor = strict_lower(unpacked(before, n, c * (c - 1) // 2), c) if self.full_covariance else None
         return Mixture(logits, loc, tf.nn.softplus(scale), factor, self._coefficients(coefficients))
 
-    def _innovations(self, mixture, anchor):
-        """What is new in a sample, in units of the anchor: batch shape [...], event shape [n, C]."""
+    def _residuals(self, mixture, anchor):
+        """What the regressions leave of a sample, in units of the anchor: batch shape [...], event shape [n, C]."""
         scale = self.scale_floor / anchor.unit[..., None] + mixture.scale
         values = tfd.MixtureSameFamily(tfd.Categorical(logits=mixture.logits), tfd.Normal(mixture.loc, scale))
         return tfd.Independent(values, reinterpreted_batch_ndims=2)
 
-    def _from_innovations(self, mixture, anchor):
+    def _from_residuals(self, mixture, anchor):
         """The bijector that makes samples of them."""
         base = anchor.base
         if self.regressors:
@@ -61,14 +63,12 @@ class ChannelwiseHead(Head):
 
     def distribution(self, mixture, anchor):
         """The distribution of a `Mixture` around its `Anchor`: batch shape [...], event shape [n, C]."""
-        return tfd.TransformedDistribution(
-            self._innovations(mixture, anchor), self._from_innovations(mixture, anchor), name="channelwise"
-        )
+        return tfd.TransformedDistribution(self._residuals(mixture, anchor), self._from_residuals(mixture, anchor))
 
     def choose(self, raw, uniform, temperature=1.0):
         """As `MixtureHead.choose`, for every value: uniform [..., n C]."""
         mixture = self.unpack(raw)
-        temperature = tf.convert_to_tensor(temperature)[..., None, None]
+        temperature = tf.convert_to_tensor(temperature, tf.float32)[..., None, None]
         probabilities = tf.nn.softmax(mixture.logits / temperature)  # [..., n, C, K]
         below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= unpacked(uniform, self.block, self.channels, 1)
         component = tf.reduce_sum(tf.cast(below, tf.int32), -1)  # [..., n, C]
@@ -79,19 +79,22 @@ class ChannelwiseHead(Head):
     def sample(self, chosen, number, anchor, normal):
         """As `MixtureHead.sample`."""
         loc, scale = chosen.loc[..., number, :], chosen.scale[..., number, :]
-        new = tf.unstack(loc + (self.scale_floor / anchor.unit + scale) * normal, axis=-1)  # C times [...]
+        step = loc + (self.scale_floor / anchor.unit + scale) * normal
         if self.full_covariance:
+            # Written out, since what serves a graph without TensorFlow's runtime has no triangular solve.
+            step = tf.unstack(step, axis=-1)  # C times [...]
             for channel in range(1, self.channels):
                 before = chosen.factor[..., number, channel, :channel]
-                new[channel] += tf.reduce_sum(before * tf.stack(new[:channel], -1), -1)
-        step = tf.stack(new, -1)
+                step[channel] += tf.reduce_sum(before * tf.stack(step[:channel], -1), -1)
+            step = tf.stack(step, -1)
         if self.regressors:
             step += tf.reduce_sum(chosen.coefficients[..., number, :, :] * anchor.regressors, -2)
         return anchor.base + anchor.unit * step
 
     def sequential(self, mixture, anchor, values):
         """As `MixtureHead.sequential`."""
-        new = self._from_innovations(mixture, anchor).inverse(values)
-        of_values = self._innovations(mixture, anchor).distribution
+        residuals = self._from_residuals(mixture, anchor).inverse(values)
+        of_each = self._residuals(mixture, anchor).distribution
         unit = tf.broadcast_to(anchor.unit, tf.shape(values))
-        return tf.reduce_sum(of_values.log_prob(new) - tf.math.log(unit), -1), of_values.cdf(new)
+        transform = tf.minimum(of_each.cdf(residuals), 1.0)  # A sum of weights may round above it.
+        return tf.reduce_sum(of_each.log_prob(residuals) - tf.math.log(unit), -1), transform

@@ -46,12 +46,13 @@ class Head(keras.layers.Layer):
     """A dense layer to the raw parameters of the distribution of a block of n samples, packed on the last axis.
 
     A kind of head says what they are: `sizes`, the last of which are the n R C coefficients of the autoregression;
-    `unpack`, raw parameters -> `Mixture`; `distribution`, what the blocks are drawn from, by TFP; `choose` and
-    `sample`, which draw by noise that is given; `sequential`, which scores samples one by one.
+    `unpack`, raw parameters -> `Mixture`; `distribution`, what the blocks are drawn from, by TFP; `uniforms`, U, how
+    many it takes to choose a block's components, `choose` and `sample`, which draw by noise that is given; and
+    `sequential`, which scores samples one by one.
 
     Args:
       channels: C.
-      components: K.
+      components: K, of each mixture.
       scale_floor: the smallest scale, in standardised units; scale = floor + unit * softplus(raw).
       block: n.
       full_covariance: whether the channels of a sample are correlated, apart from what they share of the past.
@@ -74,7 +75,7 @@ class Head(keras.layers.Layer):
 
     @property
     def noise_size(self):
-        """How many noise values a block takes: uniforms to choose components, and a normal for each of its values."""
+        """U + n C: how many noise values a block takes, uniforms first, then a normal for each of its values."""
         return self.uniforms + self.block * self.channels
 
     def _initial(self, shape, dtype=None):

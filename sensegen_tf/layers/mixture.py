@@ -1,4 +1,4 @@
-"""The mixture density head: parameters <-> a TFP `MixtureSameFamily`; noise -> sample.
+"""The mixture density head as published: parameters <-> a TFP `MixtureSameFamily`; noise -> sample.
 
 Logits, location and scale of K Gaussians over the C channels of a sample. Their covariance is diagonal as published, or
 full (`MultivariateNormalTriL`). A step may be a block of n samples: then a component is a location and a scale for each
@@ -31,7 +31,8 @@ class MixtureHead(Head):
 
     @property
     def sizes(self):
-        """Numbers of raw logits, locations, scales, of the triangles, and of coefficients."""
+        """Numbers of raw logits, locations, scales, of the triangles, and of coefficients; in all K (1 + 2 C) as
+        published."""
         k, n, c = self.components, self.block, self.channels
         triangles = k * n * c * (c - 1) // 2 if self.full_covariance else 0
         return k, k * n * c, k * n * c, triangles, n * self.regressors * c

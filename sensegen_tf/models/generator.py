@@ -34,7 +34,7 @@ class Prediction(typing.NamedTuple):
 
 @keras.saving.register_keras_serializable("sensegen_tf")
 class Generator(SizedModel):
-    """p(x_t | x_1 .. x_{t-1}, condition) as a mixture of Gaussians (SenseGen, section III, figure 2).
+    """p(x_t | x_1 .. x_{t-1}, condition) as mixtures of Gaussians (SenseGen, section III, figure 2).
 
     A step generates one sample, or a block of n of them. Its input is what `layers.context.Context` tells of the past
     (as published, the previous value, zeros before the first) and the condition: the label and the code of the person,
@@ -53,11 +53,11 @@ class Generator(SizedModel):
         self.block = config.block
         self.context = Context(channels, config.lags, config.levels, config.refractory, name="context")
         self.recurrent, self.dense = self._recurrent(), self._dense()
-        sizes = config.scale_floor, config.block, config.full_covariance, self.context.regressors, seed
+        shared = config.scale_floor, config.block, config.full_covariance, self.context.regressors, seed
         kind = ChannelwiseHead if config.channelwise else MixtureHead
-        self.head = kind(channels, config.components, *sizes, name="head")
+        self.head = kind(channels, config.components, *shared, name="head")
         starts = config.start_components
-        self.start = MixtureHead(channels, starts, *sizes, name="start") if starts else None
+        self.start = MixtureHead(channels, starts, *shared, name="start") if starts else None
         if config.start_people:
             self.start.trainable = False
 
@@ -304,7 +304,7 @@ class Generator(SizedModel):
         return self._block(noise, state, temperature, given, first=False)
 
     def _block(self, noise, state, temperature, given, first):
-        """Chooses a component; then the samples of the block follow each other."""
+        """Chooses components; then the samples of the block follow each other."""
         condition, (newest, regressors, inputs), context_state, recurrent_state = state
         if not first:
             temperature *= self._temperature(condition)

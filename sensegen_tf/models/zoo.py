@@ -11,7 +11,7 @@ class GeneratorConfig:
     Attributes:
       units: sizes of the LSTM layers.
       dense_units: size of the sigmoid layer below the head.
-      components: K, Gaussians in the mixture.
+      components: K, Gaussians in a mixture.
       scale_floor: the smallest scale of a Gaussian, in standard deviations of the training data.
       residual: whether locations are relative to the previous value rather than absolute.
       start_components: Gaussians in the mixture of the first step, which depends on the condition alone: one step in a
@@ -25,8 +25,10 @@ class GeneratorConfig:
       refractory: of the clock that tells the time since the last large increment, such as a heartbeat, in samples; 0
         for no clock.
       block: n, samples that a step generates at once: the network runs once a block, the autoregression every sample.
-      full_covariance: whether the channels of a sample are correlated within a Gaussian.
-      channelwise: whether each channel has a mixture of its own, given those before it, instead of one for all.
+      full_covariance: whether the channels of a sample are correlated within a Gaussian, or with `channelwise`
+        regressed on those before.
+      channelwise: whether each channel has a mixture of its own, instead of one for all together (which the first step
+        has in any case where `start_components` is above 0).
       conditional: whether the model is conditional on the label, where the recordings have any.
       code: size of the code of a person, which stays the same over a series; 0 for none.
       code_noise: standard deviation of the noise on a code, whose entries have mean square 1.

@@ -263,7 +263,8 @@ class Signatures(tf.Module):
         """Series from noise, without any random operation, for runtimes that have none.
 
         Args:
-          noise: float32 [B, S, 1 + n C]: for every block a uniform in [0, 1), then standard normals.
+          noise: float32 [B, S, U + n C]: for every block U uniforms in [0, 1), then standard normals; U is 1, or n C
+            of a model that draws channel by channel.
           series_noise: float32 [B, 1 + E]: a uniform in [0, 1), then standard normals.
           label: as `sample`.
 

@@ -60,3 +60,13 @@ def test_row_noise_has_the_right_distribution_and_neighbouring_seeds_are_indepen
         assert abs(np.corrcoef(noise[lag:, :, 1].ravel(), noise[:-lag, :, 1].ravel())[0, 1]) < 0.02
     assert abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.02
     assert noise[..., 0].max() < 1 and np.isfinite(noise).all()
+
+
+def test_row_noise_begins_with_as_many_uniforms_as_asked_for():
+    seeds = tf.range(2000, dtype=tf.int64)
+    noise, one = row_noise(seeds, 20, 5, uniforms=3).numpy(), row_noise(seeds, 20, 5).numpy()
+    for column, law in enumerate(["uniform"] * 3 + ["norm"] * 2):
+        assert scipy.stats.kstest(noise[..., column].ravel(), law).pvalue > 1e-3
+    assert np.abs(np.corrcoef(noise.reshape(-1, 5).T) - np.eye(5)).max() < 0.02
+    np.testing.assert_array_equal(noise[..., [0, 3, 4]], one[..., [0, 3, 4]])
+    np.testing.assert_allclose(scipy.stats.norm.ppf(noise[..., 1]), one[..., 1], atol=1e-2)

@@ -229,6 +229,41 @@ def test_the_transform_of_own_samples_is_uniform_and_independent(any_head):
     assert np.abs(np.corrcoef(flat.T) - np.eye(flat.shape[1])).max() < 5 / np.sqrt(count)
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_channels_one_after_the_other_have_the_transform_of_their_own_samples(full):
+    """Of four channels, so that rows and columns of the regression are not taken for one another."""
+    head, count, rng = ChannelwiseHead(4, K, 1e-3, 1, full), 20_000, np.random.default_rng(5)
+    raw = tf.repeat(tf.random.stateless_normal([1, head.size], [1, 2]), count, 0)
+    unit = tf.constant([[[0.5, 2.0, 1.0, 0.1]]])
+    given = Anchor(tf.zeros([count, 1, 4]), tf.repeat(unit, count, 0), tf.zeros([count, 1, 0, 4]))
+    uniform, normal = rng.uniform(size=[count, 4]).astype("f"), rng.normal(size=[count, 4]).astype("f")
+    of_sample = Anchor(*(each[:, 0] for each in given))
+    samples = head.sample(head.choose(raw, uniform), 0, of_sample, normal)[:, None]
+    _, transform = head.sequential(head.unpack(raw), given, samples)
+    for column in transform.numpy()[:, 0].T:
+        assert scipy.stats.kstest(column, "uniform").pvalue > 1e-4
+    assert np.abs(np.corrcoef(transform.numpy()[:, 0].T) - np.eye(4)).max() < 5 / np.sqrt(count)
+    assert (np.abs(np.corrcoef(samples.numpy()[:, 0].T) - np.eye(4)).max() > 0.1) == full
+
+
+def test_every_row_and_channel_has_its_own_choice_and_temperature():
+    head = ChannelwiseHead(2, K, 1e-3)
+    logits = np.log([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]]).reshape(1, -1)
+    raw = tf.concat([logits, np.tile(np.arange(K), 2)[None], np.zeros([1, 2 * K])], 1)
+    raw = tf.repeat(tf.cast(raw, tf.float32), 2000, 0)
+    uniform = np.random.default_rng(0).permuted(np.tile((np.arange(1000) + 0.5) / 1000, [2, 2, 1]), axis=2)  # [2, 2, M]
+    uniform = np.reshape(np.moveaxis(uniform, 1, 2), [2000, 2]).astype("f")
+    temperature = tf.repeat(tf.constant([[1.0], [0.5]]), 1000, 0)
+    loc = head.choose(raw, uniform, temperature).loc[:, 0].numpy().astype(int)  # [2000, C]
+    for rows, channel, expected in (
+        (slice(1000), 0, [0.1, 0.2, 0.3, 0.4]),
+        (slice(1000), 1, [0.4, 0.3, 0.2, 0.1]),
+        (slice(1000, 2000), 0, np.array([1, 4, 9, 16]) / 30),
+        (slice(1000, 2000), 1, np.array([16, 9, 4, 1]) / 30),
+    ):
+        np.testing.assert_allclose(np.bincount(loc[rows, channel], minlength=K) / 1000, expected, atol=0.002)
+
+
 def test_temperature_flattens_the_choice():
     head = MixtureHead(C, K, 1e-3)
     raw = tf.concat([tf.math.log([[0.1, 0.2, 0.3, 0.4]]), tf.range(2.0 * K * C)[None]], 1)
