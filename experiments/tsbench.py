@@ -1,14 +1,14 @@
 """The published benchmark of time series generation: Sines, Stocks, ETTh and Energy by the protocol of TimeGAN.
 
-    pip install -e ".[evaluate,tables]" && python experiments/tsbench.py --data_dir=FOLDER
+    pip install -e ".[evaluate,tables]" && python experiments/tsbench.py --data_dir=FOLDER --name=tsbench
 
 FOLDER holds stock_data.csv, ETTh1.csv and energy.npz. For each set: scale all channels to [0, 1], train on windows of
-stride 1 (`tsbench.flags`), sample as many, and measure the discriminative score as published, at length 24 the
-predictive one too, against the training windows. Training on longer windows of a set starts from the weights for
-shorter ones, whose time counts. The last tenth of the time (of Sines: of the series) is held out: the strong critic
-compares samples with windows of it, and for a floor training windows with them. Trained models are kept in
-experiments/runs/tsbench, so a run that was stopped goes on; figures in tsbench.json, from which the section `tsbench`
-of RESULTS.md is written. A case that is there is not run again: take it out first.
+stride 1 (`tsbench.flags`, and `NAME.flags` over it), sample as many, and measure the discriminative score as published,
+at length 24 the predictive one too, against the training windows. Training on longer windows of a set starts from the
+weights for shorter ones, whose time counts. The last tenth of the time (of Sines: of the series) is held out: the
+strong critic compares samples with windows of it, and for a floor training windows with them. Trained models are kept
+in experiments/runs/NAME, so a run that was stopped goes on; figures in NAME.json, from which the section NAME of
+RESULTS.md is written. A case that is there is not run again: take it out first.
 """
 
 import csv
@@ -29,10 +29,9 @@ from sensegen_tf.training.run_directory import machine
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", None, "folder of the benchmark's tables", required=True)
 flags.DEFINE_list("cases", [], "which, such as etth_64; by default all")
+flags.DEFINE_enum("name", "tsbench", ["tsbench", "tsbench_channelwise"], "of the flagfile that names the model")
 SEED = 0
 
-RUNS = os.path.join(HERE, "runs", "tsbench")
-MEASURED = os.path.join(HERE, "tsbench.json")
 # Set and length -> best published discriminative score, ours to reach, the binomial noise of a perfect generator.
 CASES = {
     "sines_24": (0.004, 0.005, 0.006),
@@ -48,6 +47,11 @@ OUTER = {"sines_24": 40, "stocks_24": 12, "etth_24": 6, "energy_24": 8, "etth_64
 # Whose weights the training of longer windows starts from.
 BEFORE = {"etth_64": "etth_24", "etth_128": "etth_64", "etth_256": "etth_128"}
 WINDOWS = 4000
+
+
+def folder(case):
+    """Of a case's run."""
+    return os.path.join(HERE, "runs", FLAGS.name, case)
 
 
 def repeats(case):
@@ -88,7 +92,7 @@ def windows(case):
     from sensegen_tf.data.sources.tables import TableConfig
 
     length = int(case.split("_")[1])
-    config = sources.SourceConfig("table", os.path.join(RUNS, case, "data.npz"), table=TableConfig(rate_hz=1.0))
+    config = sources.SourceConfig("table", os.path.join(folder(case), "data.npz"), table=TableConfig(rate_hz=1.0))
     found = cutting.prepare(sources.load(config), cutting.WindowConfig(length, 1, holdout_fraction=0.1))
     return found.training.values, found.heldout.values
 
@@ -96,22 +100,23 @@ def windows(case):
 def train(case):
     """Trains and exports, where that is not done; the model's folder, and the seconds of this and training before."""
     name, length = case.split("_")
-    folder = os.path.join(RUNS, case)
+    run = folder(case)
     before, seconds = [], 0.0
     if case in BEFORE:
         _, seconds = train(BEFORE[case])
-        before = [f"--initial_run={os.path.join(RUNS, BEFORE[case])}"]
-    os.makedirs(folder, exist_ok=True)
-    data = os.path.join(folder, "data.npz")
+        before = [f"--initial_run={folder(BEFORE[case])}"]
+    os.makedirs(run, exist_ok=True)
+    data = os.path.join(run, "data.npz")
     if not os.path.exists(data):
         np.savez(data, series=table(name))
+    flagfiles = [f"--flagfile={os.path.join(HERE, each)}.flags" for each in ("tsbench", FLAGS.name)]
     command = [
-        *(sys.executable, "-m", "sensegen_tf.train", f"--flagfile={os.path.join(HERE, 'tsbench.flags')}"),
-        *(f"--data_dir={data}", f"--window_length={length}", f"--outer_iterations={OUTER[case]}"),
-        *(f"--seed={SEED}", f"--run_dir={folder}", f"--model_dir={os.path.join(folder, 'model')}", *before),
+        *(sys.executable, "-m", "sensegen_tf.train", *flagfiles, f"--data_dir={data}", f"--window_length={length}"),
+        *(f"--outer_iterations={OUTER[case]}", f"--seed={SEED}", f"--run_dir={run}", *before),
+        f"--model_dir={os.path.join(run, 'model')}",
     ]
     subprocess.run(command, check=True)
-    results = read_json(os.path.join(folder, "finished.json"))
+    results = read_json(os.path.join(run, "finished.json"))
     return results["model"], seconds + results["training_seconds"]
 
 
@@ -152,7 +157,8 @@ def _mean(values):
 def section(measured):
     """The Markdown of all cases that were measured."""
     lines = [
-        "`python experiments/tsbench.py --data_dir=FOLDER`. Model `sensegen_table`, likelihood alone, seed 0. "
+        f"`python experiments/tsbench.py --data_dir=FOLDER --name={FLAGS.name}`. Model `{_model()}`, likelihood alone, "
+        f"seed {SEED}. "
         "Mean of 5 repeats, beyond length 24 of 3, with its 95 % interval (Student's t). "
         "The critic is the strong one, its floor what it tells apart between training windows and held-out ones. "
         "Longer windows of ETTh were trained on from the weights for shorter ones: their time is that of all together.",
@@ -175,8 +181,17 @@ def section(measured):
     return "\n".join(lines)
 
 
+def _model():
+    with open(os.path.join(HERE, f"{FLAGS.name}.flags"), encoding="utf-8") as file:
+        return next(line.split("=")[1].strip() for line in file if line.startswith("--model="))
+
+
 def _measured():
-    return read_json(MEASURED) if os.path.exists(MEASURED) else {}
+    return read_json(_measurements()) if os.path.exists(_measurements()) else {}
+
+
+def _measurements():
+    return os.path.join(HERE, f"{FLAGS.name}.json")
 
 
 def main(argv):
@@ -187,9 +202,9 @@ def main(argv):
             started = time.monotonic()
             values = measure(case, model)
             found = {"training_seconds": seconds, "machine": machine(), "values": values}
-            write_json(MEASURED, _measured() | {case: found})  # Others may have been measured beside it.
+            write_json(_measurements(), _measured() | {case: found})  # Others may have been measured beside it.
             print(case, json.dumps(values), f"measured in {time.monotonic() - started:.0f} s", flush=True)
-    write_section("tsbench", section(_measured()))
+    write_section(FLAGS.name, section(_measured()))
 
 
 if __name__ == "__main__":

@@ -103,6 +103,10 @@ _MOTION = GeneratorConfig(
     dropout=0.2,
 )
 
+_TABLE = dataclasses.replace(
+    _MOTION, dense_units=192, components=12, start_components=128, start_people=0, conditional=False
+)
+
 ZOO = {
     "sensegen": Model(
         "as published (arXiv 1701.08886): 3 x 256 LSTM, 128 sigmoid units, 24 Gaussians",
@@ -145,18 +149,14 @@ ZOO = {
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_table": Model(
-        "for tables of any kind, up to some thirty channels: 2 x 192 LSTM, 12 Gaussians for each channel, given those "
+        "for tables of any kind, up to some thirty channels: 2 x 192 LSTM, 12 Gaussians with full covariance",
+        _TABLE,
+        _MOTION_DISCRIMINATOR,
+    ),
+    "sensegen_channelwise": Model(
+        "for tables whose channels have little in common: the same, but 12 Gaussians for each channel, given those "
         "before it",
-        dataclasses.replace(
-            _MOTION,
-            dense_units=192,
-            components=12,
-            start_components=128,
-            start_people=0,
-            channelwise=True,
-            conditional=False,
-            dropout=0.1,
-        ),
+        dataclasses.replace(_TABLE, channelwise=True, dropout=0.1),
         _MOTION_DISCRIMINATOR,
     ),
     "sensegen_fast": Model(

@@ -26,7 +26,8 @@ PARAMETERS = {
     ("sensegen_imu", 6): (613_930, 24_449),
     ("sensegen_ecg", 1): (510_276, 21_889),
     ("sensegen_fast", 3): (385_880, 22_913),
-    ("sensegen_table", 7): (590_771, 24_449),
+    ("sensegen_table", 7): (621_458, 24_449),
+    ("sensegen_channelwise", 7): (590_771, 24_449),
 }
 
 EXPERIMENTS = os.path.join(os.path.dirname(__file__), "..", "..", "experiments")

@@ -22,8 +22,7 @@ KINDS = {
     "block": {**PAST, "block": 4, "full_covariance": True},
     "block, clock": {**PAST, "block": 4, "refractory": 3},
     "code": {**PAST, "code": 3},
-    "channelwise": {**PAST, "full_covariance": True, "channelwise": True},
-    "channelwise, block": {**PAST, "block": 4, "channelwise": True},
+    "channelwise, block": {**PAST, "block": 4, "full_covariance": True, "channelwise": True},
 }
 
 
