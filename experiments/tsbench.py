@@ -14,6 +14,7 @@ RESULTS.md is written. A case that is there is not run again: take it out first.
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ import time
 import numpy as np
 import scipy.stats
 from absl import app, flags
-from results import HERE, write_section
+from results import HERE, PICTURES, write_section
 
 from sensegen_tf.files import read_json, write_json
 from sensegen_tf.training.run_directory import machine
@@ -47,6 +48,7 @@ OUTER = {"sines_24": 40, "stocks_24": 12, "etth_24": 6, "energy_24": 8, "etth_64
 # Whose weights the training of longer windows starts from.
 BEFORE = {"etth_64": "etth_24", "etth_128": "etth_64", "etth_256": "etth_128"}
 WINDOWS = 4000
+PICTURED = "sines_24", "stocks_24", "energy_24", "etth_256"
 
 
 def folder(case):
@@ -155,7 +157,7 @@ def _mean(values):
 
 
 def section(measured):
-    """The Markdown of all cases that were measured."""
+    """The Markdown of all cases that were measured; their pictures go to the others."""
     lines = [
         f"`python experiments/tsbench.py --data_dir=FOLDER --name={FLAGS.name}`. Model `{_model()}`, likelihood alone, "
         f"seed {SEED}. "
@@ -178,6 +180,11 @@ def section(measured):
             f"{_mean(values.get('predictive'))} | {_mean(values.get('predictive_real'))} | {_mean(values['critic'])} | "
             f"{_mean(values['critic_floor'])} | {found['training_seconds']:.0f} | {found['machine']} |"
         )
+    for case in PICTURED:
+        if case in measured:
+            name = f"{FLAGS.name}_{case}.png"
+            shutil.copy(os.path.join(folder(case), "picture.png"), os.path.join(PICTURES, name))
+            lines += ["", f"![{case}, real and synthetic](pictures/{name})"]
     return "\n".join(lines)
 
 

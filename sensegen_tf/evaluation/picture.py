@@ -3,12 +3,15 @@
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from sensegen_tf.evaluation.fidelity import amplitude_spectrum, usual_range
 from sensegen_tf.files import whole_file
 
 _REAL, _SYNTHETIC = "#1f4e79", "#d1600a"
 _TRACES = 4
+_ACROSS = 7  # Panels in a row.
+_MOST_NAMES = 8  # That a legend holds beside the traces.
 
 
 def compare(real, synthetic, rate, channels, units, title):
@@ -24,7 +27,8 @@ def compare(real, synthetic, rate, channels, units, title):
       A `matplotlib.figure.Figure`.
     """
     groups = list(dict.fromkeys(units))
-    heights = [1.0, 1.0] * len(groups) + [1.15, 1.15]
+    rows = -(-len(channels) // _ACROSS)
+    heights = [1.0, 1.0] * len(groups) + [1.15 * rows] * 2
     figure = Figure(figsize=(14, 2.4 * sum(heights)), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13)
@@ -56,16 +60,27 @@ def _traces(block, values, times, limits, names, unit, what):
         axis.set_xlabel("time [s]")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(f"[{unit}]")
-    axes[-1].legend(loc="upper right", fontsize=8)
+    if len(names) <= _MOST_NAMES:
+        axes[-1].legend(loc="upper right", fontsize=8)
+
+
+def _panels(block, count):
+    """Axes for `count` channels, in rows."""
+    across = min(count, _ACROSS)
+    axes = block.subplots(-(-count // across), across, squeeze=False).ravel()
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    return axes[:count]
 
 
 def _spectra(block, real, synthetic, rate, channels, units):
-    axes = block.subplots(1, len(channels), squeeze=False)[0]
+    axes = _panels(block, len(channels))
     block.suptitle("Amplitude spectrum", fontsize=11, fontweight="bold", x=0.01, ha="left")
     for column, axis in enumerate(axes):
         for values, color, label in ((real, _REAL, "real"), (synthetic, _SYNTHETIC, "synthetic")):
             frequencies, density = amplitude_spectrum(values, rate)
             axis.loglog(frequencies[1:], density[1:, column], color=color, label=label)
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(channels[column], fontsize=10)
         axis.set_xlabel("frequency [Hz]")
         axis.set_ylabel(f"[{units[column]}/√Hz]")
@@ -74,7 +89,7 @@ def _spectra(block, real, synthetic, rate, channels, units):
 
 
 def _histograms(block, real, synthetic, channels, units):
-    axes = block.subplots(1, len(channels), squeeze=False)[0]
+    axes = _panels(block, len(channels))
     block.suptitle("Distribution of values", fontsize=11, fontweight="bold", x=0.01, ha="left")
     for column, axis in enumerate(axes):
         bins = np.linspace(*usual_range(real[..., column]), 80)

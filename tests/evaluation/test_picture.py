@@ -22,3 +22,16 @@ def test_the_picture_has_every_trace_spectrum_and_histogram_with_units(tmp_path)
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG") and os.listdir(tmp_path) == ["p.png"]
     image = picture.to_image(figure)
     assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] == 3 and image.std() > 0
+
+
+def test_many_channels_get_rows_of_panels_that_do_not_cover_each_other():
+    real = np.random.default_rng(0).normal(size=[8, 24, 16])
+    figure = picture.compare(real, real, 1.0, [f"x{number}" for number in range(16)], ["1"] * 16, "title")
+    figure.canvas.draw()
+    assert all(axis.get_legend() is None for block in figure.subfigs[:2] for axis in block.axes)
+    for block in figure.subfigs[2:]:
+        shown = [axis for axis in block.axes if axis.axison]
+        assert [axis.get_title() for axis in shown] == [f"x{number}" for number in range(16)]
+        boxes = [axis.get_tightbbox() for axis in shown]
+        for number, box in enumerate(boxes):
+            assert not any(box.overlaps(other.padded(-1)) for other in boxes[:number])
