@@ -2,7 +2,7 @@
 
     pip install -e ".[demo,evaluate,report]" && python experiments/refine.py --name=sensegen_accel -- --data_dir=FOLDER
 
-Both go on from the run in experiments/runs/NAME with `refined.flags` over `NAME.flags` and the flags after `--`, and
+All go on from the run in experiments/runs/NAME with `refined.flags` over `NAME.flags` and the flags after `--`, and
 are judged by `--quick_report`. Runs are kept in experiments/runs/refined, so a run that was stopped goes on. Writes the
 section `refined_NAME` of RESULTS.md.
 """
@@ -16,6 +16,8 @@ from results import HERE, figures, machines, side_by_side, write_section
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("name", None, "of the flagfile and the run", required=True)
+flags.DEFINE_list("objectives", ["both", "likelihood"], "of the generator, see sensegen_tf.train")
+TITLES = {"both": "likelihood and discriminator", "likelihood": "likelihood alone"}
 
 
 def refine(objective, others):
@@ -32,13 +34,11 @@ def refine(objective, others):
 
 
 def main(argv):
-    runs = {
-        "likelihood and discriminator": refine("both", argv[1:]),
-        "likelihood alone": refine("likelihood", argv[1:]),
-    }
+    runs = {TITLES[objective]: refine(objective, argv[1:]) for objective in FLAGS.objectives}
     columns = {name: figures(run) for name, run in runs.items()}
     lines = [
-        f"`python experiments/refine.py --name={FLAGS.name}` on {machines(runs.values())}. Quick reports.",
+        f"`python experiments/refine.py --name={FLAGS.name} --objectives={','.join(FLAGS.objectives)}` "
+        f"on {machines(runs.values())}. Quick reports.",
         "",
         *side_by_side(columns),
     ]
