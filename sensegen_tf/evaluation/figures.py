@@ -185,7 +185,7 @@ def _row(score):
 def confusions(evaluation, classifier):
     """Confusion matrices, in shares of the true label."""
     counts = evaluation.confusions[classifier]
-    names = sorted(set(evaluation.real.labels))
+    names = evaluation.classes
     figure = make_subplots(2, 2, subplot_titles=list(PAIRS.values()), vertical_spacing=0.2, horizontal_spacing=0.12)
     for index, pair in enumerate(PAIRS):
         shares = counts[pair] / np.maximum(counts[pair].sum(1, keepdims=True), 1)

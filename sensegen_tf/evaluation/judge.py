@@ -96,6 +96,16 @@ class Evaluation:
         """The `Score` of a metric, or None where it was not measured."""
         return next((each for each in self.scores if (each.metric, each.against) == (metric, against)), None)
 
+    @property
+    def classes(self):
+        """The labels of the rows and columns of `confusions`."""
+        return _classes(self.real, self.synthetic, self.heldout) if self.confusions else []
+
+
+def _classes(*parts):
+    """All labels that occur in `Samples`."""
+    return sorted(set().union(*(part.labels for part in parts)))
+
 
 class Judge:
     """Measures synthetic windows against real ones.
@@ -281,7 +291,7 @@ class Judge:
         if reason:
             self._missing["useful"] = reason
             return [], {}
-        names = sorted(set(self._real.labels))
+        names = _classes(self._real, self._synthetic, self._heldout)
         labelled = {
             kind: (part.values, np.searchsorted(names, part.labels))
             for kind, part in (("real", self._real), ("synthetic", self._synthetic), ("heldout", self._heldout))
@@ -292,7 +302,7 @@ class Judge:
             classifiers["network"] = network, self._settings.networks
         scores, confusions = [], {}
         for name, (classify, repeats) in classifiers.items():
-            found = self._classify(name, classify, repeats, labelled)
+            found = self._classify(name, classify, repeats, labelled, len(names))
             scores += self._utility_scores(name, found)
             confusions[name] = {pair: sum(each[pair] for each in found) for pair in found[0]}
         return scores, confusions
@@ -302,7 +312,7 @@ class Judge:
         floors = {"tstr": prediction(accuracies["half"])}
         return [score(f"{pair}_{name}", "heldout", confidence(accuracies[pair]), floors.get(pair)) for pair in PAIRS]
 
-    def _classify(self, name, classify, repeats, labelled):
+    def _classify(self, name, classify, repeats, labelled, classes):
         """What `utility.compare` finds, in so many repeats."""
         rng = np.random.default_rng([self._settings.seed, 8])
         people = self._pool.people[self._pool.rows("training")]
@@ -318,7 +328,8 @@ class Judge:
                 return labelled[kind][0][chosen], labelled[kind][1][chosen]
 
             sets = [part(kind, np.arange(len(labelled[kind][1]))) for kind in ("real", "synthetic", "heldout")]
-            found.append(utility.compare(classify, *sets, part("real", half), self._real.rate, self._seed(number)))
+            how = classes, self._real.rate, self._seed(number)
+            found.append(utility.compare(classify, *sets, part("real", half), *how))
         return found
 
     def _measure_privacy(self):

@@ -33,7 +33,7 @@ def describe(evaluation):
         },
         "scores": [score.describe() for score in evaluation.scores],
         "confusions": {
-            "labels": sorted(set(evaluation.real.labels)) if evaluation.confusions else [],
+            "labels": evaluation.classes,
             "counts": {
                 classifier: {pair: counts.tolist() for pair, counts in pairs.items()}
                 for classifier, pairs in evaluation.confusions.items()

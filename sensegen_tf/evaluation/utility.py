@@ -88,13 +88,14 @@ def balanced_accuracy(counts):
     return float((np.diag(counts)[occurs] / counts.sum(1)[occurs]).mean())
 
 
-def compare(classify, real, synthetic, heldout, half, rate, seed):
+def compare(classify, real, synthetic, heldout, half, classes, rate, seed):
     """Confusion matrices of one classifier on the published pairs of training and test sets.
 
     Args:
       classify: `trees`, or a `Network`.
       real, synthetic, heldout: (values [N, T, C], classes int [N]) each.
       half: as `real`, of half of its people.
+      classes: how many there are, of which these windows need not have all.
       rate: Hz.
       seed: an integer.
 
@@ -104,7 +105,6 @@ def compare(classify, real, synthetic, heldout, half, rate, seed):
       `augmented` (trained on real and synthetic together, tested on held-out), and `half` (trained on half of the
       real people, tested on held-out), which is the floor.
     """
-    classes = int(real[1].max()) + 1
     both = tuple(np.concatenate(pair) for pair in zip(real, synthetic, strict=True))
     tests = np.concatenate([heldout[0], synthetic[0]])
 
