@@ -20,12 +20,11 @@ import sys
 import time
 
 import numpy as np
-import scipy.stats
 from absl import app, flags
 from results import HERE, PICTURES, write_section
 
+from sensegen_tf.evaluation.draws import confidence
 from sensegen_tf.files import read_json, write_json
-from sensegen_tf.training.run_directory import machine
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", None, "folder of the benchmark's tables", required=True)
@@ -100,12 +99,12 @@ def windows(case):
 
 
 def train(case):
-    """Trains and exports, where that is not done; the model's folder, and the seconds of this and training before."""
+    """Trains and exports, where that is not done; the finished run's results, with the seconds of training before."""
     name, length = case.split("_")
     run = folder(case)
     before, seconds = [], 0.0
     if case in BEFORE:
-        _, seconds = train(BEFORE[case])
+        seconds = train(BEFORE[case])["training_seconds"]
         before = [f"--initial_run={folder(BEFORE[case])}"]
     os.makedirs(run, exist_ok=True)
     data = os.path.join(run, "data.npz")
@@ -119,7 +118,7 @@ def train(case):
     ]
     subprocess.run(command, check=True)
     results = read_json(os.path.join(run, "finished.json"))
-    return results["model"], seconds + results["training_seconds"]
+    return results | {"training_seconds": seconds + results["training_seconds"]}
 
 
 def measure(case, version):
@@ -152,12 +151,12 @@ def _mean(values):
     """The mean and its 95 % interval (Student's t); nothing of nothing."""
     if not values:
         return ""
-    half = scipy.stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return f"{np.mean(values):.4f} ± {half:.4f}"
+    mean, low, _ = confidence(values)
+    return f"{mean:.4f} ± {mean - low:.4f}"
 
 
 def section(measured):
-    """The Markdown of all cases that were measured; their pictures go to the others."""
+    """The Markdown of all cases that were measured."""
     lines = [
         f"`python experiments/tsbench.py --data_dir=FOLDER --name={FLAGS.name}`. Model `{_model()}`, likelihood alone, "
         f"seed {SEED}. "
@@ -182,10 +181,12 @@ def section(measured):
         )
     for case in PICTURED:
         if case in measured:
-            name = f"{FLAGS.name}_{case}.png"
-            shutil.copy(os.path.join(folder(case), "picture.png"), os.path.join(PICTURES, name))
-            lines += ["", f"![{case}, real and synthetic](pictures/{name})"]
+            lines += ["", f"![{case}, real and synthetic](pictures/{_picture(case)})"]
     return "\n".join(lines)
+
+
+def _picture(case):
+    return f"{FLAGS.name}_{case}.png"
 
 
 def _model():
@@ -205,10 +206,12 @@ def main(argv):
     del argv
     for case in FLAGS.cases or CASES:
         if case not in _measured():
-            model, seconds = train(case)
+            results = train(case)
             started = time.monotonic()
-            values = measure(case, model)
-            found = {"training_seconds": seconds, "machine": machine(), "values": values}
+            values = measure(case, results["model"])
+            found = {key: results[key] for key in ("training_seconds", "machine")} | {"values": values}
+            if case in PICTURED:
+                shutil.copy(os.path.join(folder(case), "picture.png"), os.path.join(PICTURES, _picture(case)))
             write_json(_measurements(), _measured() | {case: found})  # Others may have been measured beside it.
             print(case, json.dumps(values), f"measured in {time.monotonic() - started:.0f} s", flush=True)
     write_section(FLAGS.name, section(_measured()))

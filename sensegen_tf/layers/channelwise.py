@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from sensegen_tf.layers.head import Head, Mixture, strict_lower, unpacked
+from sensegen_tf.layers.head import Head, Mixture, picked, strict_lower, unpacked
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
@@ -69,10 +69,7 @@ class ChannelwiseHead(Head):
         """As `MixtureHead.choose`, for every value: uniform [..., n C]."""
         mixture = self.unpack(raw)
         temperature = tf.convert_to_tensor(temperature, tf.float32)[..., None, None]
-        probabilities = tf.nn.softmax(mixture.logits / temperature)  # [..., n, C, K]
-        below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= unpacked(uniform, self.block, self.channels, 1)
-        component = tf.reduce_sum(tf.cast(below, tf.int32), -1)  # [..., n, C]
-        chosen = tf.one_hot(component, self.components) + (probabilities - tf.stop_gradient(probabilities))
+        chosen = picked(mixture.logits / temperature, unpacked(uniform, self.block, self.channels, 1))  # [..., n, C, K]
         loc, scale = (tf.reduce_sum(chosen * each, -1) for each in (mixture.loc, mixture.scale))
         return mixture._replace(logits=None, loc=loc, scale=scale)
 

@@ -107,6 +107,25 @@ def unpacked(values, *shape):
     return tf.reshape(values, tf.concat([tf.shape(values)[:-1], shape], 0))
 
 
+def picked(logits, uniform):
+    """Which component a uniform picks, by the inverse of the cumulative mixture probabilities.
+
+    The choice passes its gradient straight through to the probabilities (Bengio et al., 2013), so that every parameter
+    can learn from what is made of the sample.
+
+    Args:
+      logits: [..., K].
+      uniform: [..., 1], in [0, 1).
+
+    Returns:
+      [..., K]: 1 at the component, 0 elsewhere.
+    """
+    probabilities = tf.nn.softmax(logits)
+    below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= uniform  # [..., K - 1]
+    component = tf.reduce_sum(tf.cast(below, tf.int32), -1)  # [...]
+    return tf.one_hot(component, logits.shape[-1]) + (probabilities - tf.stop_gradient(probabilities))
+
+
 def strict_lower(triangles, size):
     """Strict lower triangles [..., size (size - 1) / 2], row by row -> matrices [..., size, size]."""
     rows, start = [], 0

@@ -14,7 +14,7 @@ import scipy.cluster.vq
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from sensegen_tf.layers.head import Head, Mixture, strict_lower, unpacked
+from sensegen_tf.layers.head import Head, Mixture, picked, strict_lower, unpacked
 
 _FEWEST_IN_CLUSTER = 8
 
@@ -123,10 +123,7 @@ class MixtureHead(Head):
         )
 
     def choose(self, raw, uniform, temperature=1.0):
-        """The component that a uniform picks, by the inverse of the cumulative mixture probabilities.
-
-        The choice passes its gradient straight through to the probabilities (Bengio et al., 2013), so that every
-        parameter can learn from what is made of the sample.
+        """The component that a uniform picks, see `picked`.
 
         Args:
           raw: [..., P].
@@ -137,10 +134,7 @@ class MixtureHead(Head):
           A `Mixture` of one component: no logits, loc and scale [..., n, C], factor [..., n, C, C].
         """
         logits, of_components, coefficients = self._parts(raw)
-        probabilities = tf.nn.softmax(logits / temperature)
-        below = tf.cumsum(probabilities, axis=-1)[..., :-1] <= uniform  # [..., K - 1]
-        component = tf.reduce_sum(tf.cast(below, tf.int32), -1)  # [...]
-        chosen = tf.one_hot(component, self.components) + (probabilities - tf.stop_gradient(probabilities))
+        chosen = picked(logits / temperature, uniform)  # [..., K]
         of_chosen = [tf.reduce_sum(chosen[..., None] * each, -2) for each in of_components]
         return self._mixture(None, of_chosen, coefficients)
 

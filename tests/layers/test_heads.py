@@ -75,7 +75,7 @@ def test_density_is_the_mixture_written_by_hand(head, raw):
 
 @pytest.mark.parametrize("full", [False, True])
 def test_density_channel_by_channel_is_the_one_written_by_hand(full):
-    """Every channel's mixture is around the autoregression and a regression on the innovations of those before it."""
+    """Around the autoregression and a regression on what the channels before are beyond theirs."""
     head = ChannelwiseHead(C, K, 1e-3, N, full, R)
     raw, given = parameters(head), anchor(head)
     base, unit, regressors = (np.asarray(each, "d") for each in given)

@@ -15,6 +15,7 @@ PLAIN = GeneratorConfig((16, 8), 8, 4)
 PAST = {"residual": True, "start_components": 5, "increments": True, "lags": 2, "levels": (3.0, float("inf"))}
 KINDS = {
     "published": {},
+    "residual": {"residual": True},
     "own start": {"residual": True, "start_components": 5},
     "past": {**PAST, "full_covariance": True},
     "clock": {**PAST, "refractory": 3},
