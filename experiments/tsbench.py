@@ -8,7 +8,7 @@ at length 24 the predictive one too, against the training windows. Training on l
 weights for shorter ones, whose time counts. The last tenth of the time (of Sines: of the series) is held out: the
 strong critic compares samples with windows of it, and for a floor training windows with them. Trained models are kept
 in experiments/runs/NAME, so a run that was stopped goes on; figures in NAME.json, from which the section NAME of
-RESULTS.md is written. A case that is there is not run again: take it out first.
+RESULTS.md is written. A seed of a case that is there is not run again: take it out first.
 """
 
 import csv
@@ -30,7 +30,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", None, "folder of the benchmark's tables", required=True)
 flags.DEFINE_list("cases", [], "which, such as etth_64; by default all")
 flags.DEFINE_enum("name", "tsbench", ["tsbench", "tsbench_channelwise"], "of the flagfile that names the model")
-SEED = 0
+flags.DEFINE_list("seeds", ["0"], "of the training and the samples")
 
 # Set and length -> best published discriminative score, ours to reach, the binomial noise of a perfect generator.
 CASES = {
@@ -50,9 +50,9 @@ WINDOWS = 4000
 PICTURED = "sines_24", "stocks_24", "energy_24", "etth_256"
 
 
-def folder(case):
-    """Of a case's run."""
-    return os.path.join(HERE, "runs", FLAGS.name, case)
+def folder(case, seed):
+    """Of the run of a case with a seed."""
+    return os.path.join(HERE, "runs", FLAGS.name, f"{case}_{seed}")
 
 
 def repeats(case):
@@ -86,26 +86,26 @@ def table(name):
     return ((values - low) / (high - low)).astype(np.float32)
 
 
-def windows(case):
+def windows(case, run):
     """Training and held-out windows [N, T, C] as `sensegen_tf.train` cuts them."""
     from sensegen_tf.data import sources
     from sensegen_tf.data import windows as cutting
     from sensegen_tf.data.sources.tables import TableConfig
 
     length = int(case.split("_")[1])
-    config = sources.SourceConfig("table", os.path.join(folder(case), "data.npz"), table=TableConfig(rate_hz=1.0))
+    config = sources.SourceConfig("table", os.path.join(run, "data.npz"), table=TableConfig(rate_hz=1.0))
     found = cutting.prepare(sources.load(config), cutting.WindowConfig(length, 1, holdout_fraction=0.1))
     return found.training.values, found.heldout.values
 
 
-def train(case):
+def train(case, seed):
     """Trains and exports, where that is not done; the finished run's results, with the seconds of training before."""
     name, length = case.split("_")
-    run = folder(case)
+    run = folder(case, seed)
     before, seconds = [], 0.0
     if case in BEFORE:
-        seconds = train(BEFORE[case])["training_seconds"]
-        before = [f"--initial_run={folder(BEFORE[case])}"]
+        seconds = train(BEFORE[case], seed)["training_seconds"]
+        before = [f"--initial_run={folder(BEFORE[case], seed)}"]
     os.makedirs(run, exist_ok=True)
     data = os.path.join(run, "data.npz")
     if not os.path.exists(data):
@@ -113,7 +113,7 @@ def train(case):
     flagfiles = [f"--flagfile={os.path.join(HERE, each)}.flags" for each in ("tsbench", FLAGS.name)]
     command = [
         *(sys.executable, "-m", "sensegen_tf.train", *flagfiles, f"--data_dir={data}", f"--window_length={length}"),
-        *(f"--outer_iterations={OUTER[case]}", f"--seed={SEED}", f"--run_dir={run}", *before),
+        *(f"--outer_iterations={OUTER[case]}", f"--seed={seed}", f"--run_dir={run}", *before),
         f"--model_dir={os.path.join(run, 'model')}",
     ]
     subprocess.run(command, check=True)
@@ -121,14 +121,14 @@ def train(case):
     return results | {"training_seconds": seconds + results["training_seconds"]}
 
 
-def measure(case, version):
-    """Name -> values of the repeats."""
+def measure(case, seed, version):
+    """Name -> values of the repeats, of samples with that seed."""
     from sensegen_tf.evaluation import published
     from sensegen_tf.evaluation.critic import WindowClassifier, told_apart
     from sensegen_tf.generation import local
 
-    real, heldout = windows(case)
-    chunks = local.generate(local.load(version), len(real), real.shape[1], SEED, len(real), xla=True)
+    real, heldout = windows(case, folder(case, seed))
+    chunks = local.generate(local.load(version), len(real), real.shape[1], int(seed), len(real), xla=True)
     synthetic = np.concatenate([samples for _, _, samples in chunks])
     found = {"discriminative": [], "critic": [], "critic_floor": []}
     classifier = WindowClassifier(*real.shape[1:], 2, 40)
@@ -137,13 +137,13 @@ def measure(case, version):
     def some(values):
         return values[np.sort(rng.choice(len(values), min(WINDOWS, len(values), len(heldout)), replace=False))]
 
-    for seed in range(repeats(case)):
-        found["discriminative"].append(published.discriminative_score(real, synthetic, seed))
-        found["critic"].append(told_apart(classifier, some(heldout), some(synthetic), seed))
-        found["critic_floor"].append(told_apart(classifier, some(heldout), some(real), seed))
+    for repeat in range(repeats(case)):
+        found["discriminative"].append(published.discriminative_score(real, synthetic, repeat))
+        found["critic"].append(told_apart(classifier, some(heldout), some(synthetic), repeat))
+        found["critic_floor"].append(told_apart(classifier, some(heldout), some(real), repeat))
     if case.endswith("_24"):  # It takes long, and at other lengths nobody's target is set in it.
         for name, values in (("predictive", synthetic), ("predictive_real", real)):
-            found[name] = [published.predictive_score(real, values, seed) for seed in range(repeats(case))]
+            found[name] = [published.predictive_score(real, values, repeat) for repeat in range(repeats(case))]
     return found
 
 
@@ -156,33 +156,34 @@ def _mean(values):
 
 
 def section(measured):
-    """The Markdown of all cases that were measured."""
+    """The Markdown of all cases that were measured, a row a seed."""
     lines = [
-        f"`python experiments/tsbench.py --data_dir=FOLDER --name={FLAGS.name}`. Model `{_model()}`, likelihood alone, "
-        f"seed {SEED}. "
-        "Mean of 5 repeats, beyond length 24 of 3, with its 95 % interval (Student's t). "
+        f"`python experiments/tsbench.py --data_dir=FOLDER --name={FLAGS.name} --seeds=0,...`. Model `{_model()}`, "
+        "likelihood alone. Mean of 5 repeats, beyond length 24 of 3, with its 95 % interval (Student's t). "
         "The critic is the strong one, its floor what it tells apart between training windows and held-out ones. "
         "Longer windows of ETTh were trained on from the weights for shorter ones: their time is that of all together.",
         "",
-        "| case | discriminative | target | best published | of a perfect generator | predictive | on real | "
+        "| case | seed | discriminative | target | best published | of a perfect generator | predictive | on real | "
         "critic, held out | its floor | trained, s | on |",
-        "|---" * 11 + "|",
+        "|---" * 12 + "|",
     ]
-    for case, (best, target, perfect) in CASES.items():
-        if case not in measured:
-            continue
-        found = measured[case]
-        values = found["values"]
-        met = "met" if np.mean(values["discriminative"]) < target else "missed"
-        lines.append(
-            f"| {case} | {_mean(values['discriminative'])} | below {target}: {met} | {best} | {perfect or ''} | "
-            f"{_mean(values.get('predictive'))} | {_mean(values.get('predictive_real'))} | {_mean(values['critic'])} | "
-            f"{_mean(values['critic_floor'])} | {found['training_seconds']:.0f} | {found['machine']} |"
-        )
+    for case in CASES:
+        lines += [_row(case, seed, found) for seed, found in sorted(measured.get(case, {}).items())]
     for case in PICTURED:
-        if case in measured:
+        if "0" in measured.get(case, {}):
             lines += ["", f"![{case}, real and synthetic](pictures/{_picture(case)})"]
     return "\n".join(lines)
+
+
+def _row(case, seed, found):
+    best, target, perfect = CASES[case]
+    values = found["values"]
+    met = "met" if np.mean(values["discriminative"]) < target else "missed"
+    return (
+        f"| {case} | {seed} | {_mean(values['discriminative'])} | below {target}: {met} | {best} | {perfect or ''} | "
+        f"{_mean(values.get('predictive'))} | {_mean(values.get('predictive_real'))} | {_mean(values['critic'])} | "
+        f"{_mean(values['critic_floor'])} | {found['training_seconds']:.0f} | {found['machine']} |"
+    )
 
 
 def _picture(case):
@@ -202,18 +203,25 @@ def _measurements():
     return os.path.join(HERE, f"{FLAGS.name}.json")
 
 
+def run(case, seed):
+    """Trains and measures a case with a seed, and keeps the figures."""
+    results = train(case, seed)
+    started = time.monotonic()
+    values = measure(case, seed, results["model"])
+    found = {key: results[key] for key in ("training_seconds", "machine")} | {"values": values}
+    if case in PICTURED and seed == "0":
+        shutil.copy(os.path.join(folder(case, seed), "picture.png"), os.path.join(PICTURES, _picture(case)))
+    measured = _measured()  # Others may have been measured beside it.
+    write_json(_measurements(), measured | {case: measured.get(case, {}) | {seed: found}})
+    print(case, json.dumps(values), f"measured in {time.monotonic() - started:.0f} s", flush=True)
+
+
 def main(argv):
     del argv
     for case in FLAGS.cases or CASES:
-        if case not in _measured():
-            results = train(case)
-            started = time.monotonic()
-            values = measure(case, results["model"])
-            found = {key: results[key] for key in ("training_seconds", "machine")} | {"values": values}
-            if case in PICTURED:
-                shutil.copy(os.path.join(folder(case), "picture.png"), os.path.join(PICTURES, _picture(case)))
-            write_json(_measurements(), _measured() | {case: found})  # Others may have been measured beside it.
-            print(case, json.dumps(values), f"measured in {time.monotonic() - started:.0f} s", flush=True)
+        for seed in FLAGS.seeds:
+            if seed not in _measured().get(case, {}):
+                run(case, seed)
     write_section(FLAGS.name, section(_measured()))
 
 

@@ -39,7 +39,7 @@ flags.DEFINE_integer("batch_size", 64, "windows in a minibatch", lower_bound=1)
 flags.DEFINE_float("generator_learning_rate", 1e-3, "learning rate of Adam", lower_bound=1e-12)
 flags.DEFINE_float("discriminator_learning_rate", 1e-3, "learning rate of Adam", lower_bound=1e-12)
 flags.DEFINE_enum("learning_rate_decay", "none", ["none", "cosine"], "of both learning rates, over the whole run")
-flags.DEFINE_float("gradient_clip_norm", 1.0, "largest global norm of a gradient", lower_bound=1e-12)
+flags.DEFINE_float("gradient_clip_norm", 1.0, "largest global norm of an objective's gradient", lower_bound=1e-12)
 flags.DEFINE_enum(
     "precision",
     "float32",
@@ -378,10 +378,11 @@ def _judge_finished(run, results, dataset, plan, learning):
     """What there is to do of a run that is finished already: judge it where that is asked for."""
     from sensegen_tf.training.distribution import Distribution
 
+    trainer = _trainer(dataset, plan, learning, Distribution("none"))
+    run.agree("models", trainer.players.configs())
     print(f"{run.path} holds this run already, finished.")
     _print_results(run, results)
     if _report_asked():
-        trainer = _trainer(dataset, plan, learning, Distribution("none"))
         _restore(trainer)
         _report(run, results["model"], dataset, trainer)
 

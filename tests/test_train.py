@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sensegen_tf.files import read_json, write_json
 from tests.conftest import TINY, command, run, run_without
 
 
@@ -122,6 +124,15 @@ def test_another_configuration_is_refused_with_the_difference(trained):
     done = run("train", **{**TINY, "seed": "5", "batch_size": "9"}, run_dir=trained)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "seed: 0 before, 5 now" in done.stderr and "batch_size: 8 before, 9 now" in done.stderr
+
+
+def test_a_finished_run_of_what_the_row_of_the_zoo_was_before_is_refused(trained, tmp_path):
+    copied = shutil.copytree(trained, tmp_path / "run")
+    before = read_json(copied / "models.json")
+    before["generator"]["components"] += 1
+    write_json(copied / "models.json", before)
+    done = run("train", **TINY, run_dir=copied)
+    assert done.returncode == 2 and "holds a run with other models" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class TrainingConfig:
       batch_size: B, at least 1.
       generator_learning_rate, discriminator_learning_rate: of Adam, above 0.
       learning_rate_decay: "none", or "cosine" to zero over the player's steps.
-      gradient_clip_norm: the largest global norm of a gradient, above 0.
+      gradient_clip_norm: the largest global norm of the gradient of each objective, above 0.
       evaluation_windows: how many held-out windows are measured at most, at least 1.
       checkpoint_seconds: time after which a step is saved inside an outer iteration, at least 0.
       seed: of all random numbers, in [0, 2^31).
@@ -38,7 +38,7 @@ class TrainingConfig:
       dequantize: whether values on a grid get uniform noise of one step of it, so that the likelihood cannot be won by
         spikes on the grid (Theis et al., 2016, section 3.1).
       generator_objective: what the generator descends: "likelihood", "adversarial" or "both".
-      adversarial_weight: of the adversarial loss beside the likelihood, at least 0.
+      adversarial_weight: of the adversarial loss and its clipped gradient beside the likelihood's, at least 0.
       adversarial_batch_size: series of the generator's own in a step of its adversarial loss, at most: they have the
         labels of every row of the minibatch, or of every second, third and so on.
     """

@@ -12,10 +12,15 @@ CHUNK = 256
 
 
 class SummedAdam(keras.optimizers.Adam):
-    """Adam of gradients that are summed over the replicas already: Keras sums them itself, but clips them before."""
+    """Adam of gradients that are summed over the replicas already: Keras sums them itself, but they are clipped before
+    it does."""
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return grads_and_vars
+
+
+def _weighted(weights, terms):
+    return sum(weight * term for weight, term in zip(weights, terms, strict=True))
 
 
 class Players:
@@ -46,7 +51,7 @@ class Players:
     def _optimizer(self, learning_rate, steps):
         if self._config.learning_rate_decay == "cosine":
             learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, max(1, steps))
-        return SummedAdam(learning_rate, global_clipnorm=self._config.gradient_clip_norm)
+        return SummedAdam(learning_rate)
 
     def _gradient(self, loss_function, model, *batch):
         """This replica's share of the mean loss of a minibatch and of its gradient, taken in parts side by side."""
@@ -61,17 +66,28 @@ class Players:
             total, sums = total + loss, [a + b for a, b in zip(sums, gradients, strict=True)]
         return total, sums
 
-    def _learn(self, model, optimizer, loss, gradients):
-        """Updates the model in every replica by what all have found; the loss and the norm of the gradient."""
-        if self._distribution.alone:
-            return loss, self._compiled_update(model, optimizer, gradients)
-        # Replicas meet in the update, which they cannot do in a function that is compiled for each.
-        loss, *gradients = self._distribution.summed([loss, *gradients])
-        return loss, self._update(model, optimizer, gradients)
+    def _learn(self, model, optimizer, *objectives):
+        """Updates the model in every replica.
 
-    def _update(self, model, optimizer, gradients):
-        optimizer.apply(gradients, model.trainable_variables)
-        return tf.linalg.global_norm(gradients)
+        Args:
+          objectives: of each its weight, and this replica's share of its loss and of its gradient.
+
+        Returns:
+          The weighted loss of all replicas and the norm of the gradients.
+        """
+        weights, *shares = zip(*objectives, strict=True)
+        if self._distribution.alone:
+            return self._compiled_update(model, optimizer, weights, *shares)
+        # Replicas meet in the update, which they cannot do in a function that is compiled for each.
+        summed = self._distribution.summed(tf.nest.flatten(shares))
+        return self._update(model, optimizer, weights, *tf.nest.pack_sequence_as(shares, summed))
+
+    def _update(self, model, optimizer, weights, losses, gradients):
+        # Each on its own: one that explodes on its way through a long rollout would leave nothing of the other.
+        clipped = [tf.clip_by_global_norm(each, self._config.gradient_clip_norm)[0] for each in gradients]
+        total = [_weighted(weights, parts) for parts in zip(*clipped, strict=True)]
+        optimizer.apply(total, model.trainable_variables)
+        return _weighted(weights, losses), tf.linalg.global_norm(tf.nest.flatten(gradients))
 
     _compiled_update = tf.function(_update, jit_compile=True)
 
@@ -101,7 +117,7 @@ class Players:
         return self._distribution.run(self._generator_step, (batch,))
 
     def _generator_step(self, batch):
-        return self._learn(self.generator, self.generator_optimizer, *self._likelihood(batch))
+        return self._learn(self.generator, self.generator_optimizer, (1.0, *self._likelihood(batch)))
 
     @tf.function
     def adversarial_generator_step(self, batch, *own):
@@ -118,22 +134,20 @@ class Players:
         return self._distribution.run(self._adversarial_step, (batch, *own))
 
     def _adversarial_step(self, batch, *own):
-        weight = self._config.adversarial_weight / self._distribution.replicas
-        total, sums = self._adversarial(*own)
-        total, sums = weight * total, [weight * each for each in sums]
+        objectives = [(self._config.adversarial_weight, *self._adversarial(*own))]
         if self._config.generator_objective == "both":
-            likelihood, gradients = self._likelihood(batch)
-            total, sums = total + likelihood, [a + b for a, b in zip(sums, gradients, strict=True)]
-        return self._learn(self.generator, self.generator_optimizer, total, sums)
+            objectives.append((1.0, *self._likelihood(batch)))
+        return self._learn(self.generator, self.generator_optimizer, *objectives)
 
     @tf.function(jit_compile=True)
     def _adversarial(self, noise, series_noise, label):
-        """The adversarial loss of rollouts and its gradient; in one, since XLA cannot hand the loop's tape across."""
+        """This replica's share of the adversarial loss of rollouts and of its gradient; in one, since XLA cannot hand
+        the loop's tape across."""
         variables = [variable.value for variable in self.generator.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             generated = self.generator.generate(noise, series_noise, label)
-            loss = losses.minimax_generator_loss(self.discriminator(generated, label))
+            loss = losses.minimax_generator_loss(self.discriminator(generated, label)) / self._distribution.replicas
         return loss, tape.gradient(loss, variables, unconnected_gradients="zero")
 
     @tf.function
@@ -154,7 +168,7 @@ class Players:
             return losses.minimax_discriminator_loss(*tf.split(logits, 2))
 
         found = self._gradient(loss, self.discriminator, real, self.generate(*noise, label), label)
-        return self._learn(self.discriminator, self.discriminator_optimizer, *found)
+        return self._learn(self.discriminator, self.discriminator_optimizer, (1.0, *found))
 
     @tf.function
     def noise(self, seeds, steps):

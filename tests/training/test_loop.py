@@ -1,4 +1,5 @@
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -172,9 +173,15 @@ def test_bfloat16_learns_nearly_the_same_and_leaves_no_trace_in_the_exported_mod
     assert losses["bfloat16"][-1] < losses["bfloat16"][0] - 0.05
 
 
-def test_gradients_are_clipped_by_their_global_norm():
-    optimizer = trainer(alternating(1, 1, 1)).players.generator_optimizer
-    assert optimizer.global_clipnorm == CONFIG.gradient_clip_norm
+def test_the_gradient_of_each_objective_is_clipped_on_its_own():
+    players = trainer(alternating(1)).players
+    applied = []
+    optimizer = types.SimpleNamespace(apply=lambda gradients, variables: applied.extend(gradients))
+    large, small = ([tf.constant([3e6, 0.0]), tf.constant(-4e6)], [tf.constant([0.3, 0.1]), tf.constant(0.2)])
+    loss, norm = players._update(players.generator, optimizer, (0.1, 1.0), (20.0, 3.0), (large, small))
+    np.testing.assert_allclose(applied[0], [0.1 * 0.6 + 0.3, 0.1], rtol=1e-6)
+    np.testing.assert_allclose(applied[1], -0.1 * 0.8 + 0.2, rtol=1e-6)
+    assert (float(loss), float(norm)) == (5.0, 5e6)
 
 
 def test_the_adversarial_objective_makes_series_that_the_discriminator_takes_for_real():
