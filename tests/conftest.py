@@ -2,10 +2,10 @@
 
 import fcntl
 import os
-import subprocess
-import sys
 
 import pytest
+
+from tests.commands import run
 
 TINY = {
     "source": "watch",
@@ -23,31 +23,6 @@ TINY = {
 }
 
 
-def command(module, **given):
-    """The command line of one of our programs."""
-    flags = [f"--{name}={value}" for name, value in given.items()]
-    return [sys.executable, "-m", f"sensegen_tf.{module}", *flags]
-
-
-def run(module, **given):
-    """Runs one of our programs to its end; returns the completed process with its texts."""
-    return subprocess.run(command(module, **given), capture_output=True, text=True, timeout=1500, check=False)
-
-
-def run_without(packages, folder, module, **given):
-    """As `run`, in a process that cannot import these packages; `folder` holds what hides them."""
-    hide = "".join(f"sys.modules[{package!r}] = None\n" for package in packages)
-    (folder / "sitecustomize.py").write_text(f"import sys\n{hide}")
-    paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        command(module, **given),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
-
-
 def shared(name):
     """The folder of real recordings beside the checkout; skips the test where they are absent."""
     folder = os.path.join(os.path.dirname(__file__), "..", "..", "shared", "data", name)
@@ -57,7 +32,10 @@ def shared(name):
 
 
 def train_once(factory, name, **given):
-    """The folder of a finished run, which the first of pytest's processes that asks for it trains."""
+    """The folder of a finished run, which the first of pytest's processes that asks for it trains.
+
+    What it wrote to stderr lies beside it.
+    """
     root = factory.getbasetemp()
     # Each process of xdist has a folder of its own in that of all.
     folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
@@ -66,6 +44,7 @@ def train_once(factory, name, **given):
         if not (folder / "finished.json").exists():
             done = run("train", **given, run_dir=folder)
             assert done.returncode == 0, done.stderr
+            folder.with_suffix(".stderr").write_text(done.stderr)
     return folder
 
 

@@ -3,12 +3,12 @@
 import json
 import os
 import re
-import subprocess
 
 import numpy as np
 import pytest
 
-from tests.conftest import TINY, command, run, run_without
+from tests.commands import run, run_without
+from tests.conftest import TINY
 
 RATE, CHANNELS, UNITS = 50.0, ("ax", "ay", "az"), ("g", "g", "g")
 
@@ -116,9 +116,7 @@ def test_arrays_that_nobody_named_are_judged_in_cycles_a_sample(tmp_path):
 def test_what_sample_and_prepare_write_can_be_judged(version, tmp_path):
     """A prepared set brings its held-out people."""
     flags = {name: TINY[name] for name in ("source", "channels", "window_length", "stride")}
-    done = subprocess.run(
-        [*command("data", **flags, output=tmp_path / "set"), "prepare"], capture_output=True, text=True, check=False
-    )
+    done = run("data", "prepare", **flags, output=tmp_path / "set")
     assert done.returncode == 0, done.stderr
     assert run("sample", model=version, num=200, output=tmp_path / "samples.csv").returncode == 0
     found = judged(real=tmp_path / "set", synthetic=tmp_path / "samples.csv", output=tmp_path / "out")

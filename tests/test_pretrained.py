@@ -8,7 +8,7 @@ import pytest
 
 import sensegen_tf
 from sensegen_tf.serving import saved_model
-from tests.conftest import run
+from tests.commands import run
 
 EXPERIMENTS = pathlib.Path(__file__).parent.parent / "experiments"
 NAMES = ("sensegen_ecg", "sensegen_ecg208", "sensegen_watch")

@@ -8,17 +8,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from tests.conftest import TINY, command, run, shared
-
-
-def data(name, *more, **flags):
-    return subprocess.run(
-        [*command("data", **flags), name, *more], capture_output=True, text=True, timeout=600, check=False
-    )
+from tests.commands import command, run
+from tests.conftest import TINY, shared
 
 
 def test_inspect_counts_the_har_database_as_published():
-    done = data("inspect", source="hapt", data_dir=shared("hapt"))
+    done = run("data", "inspect", source="hapt", data_dir=shared("hapt"))
     assert done.returncode == 0, done.stderr
     assert "25 people" in done.stdout and "8734 windows of 128 samples" in done.stdout
     table = done.stdout.split("\nlabel ")[1].splitlines()[2:9]
@@ -38,7 +33,7 @@ def test_inspect_counts_the_har_database_as_published():
 
 def test_inspect_counts_the_beats_of_mit_bih_as_published(tmp_path):
     picture = tmp_path / "p.png"
-    done = data("inspect", source="mitbih", data_dir=shared("mitdb"), picture=picture)
+    done = run("data", "inspect", source="mitbih", data_dir=shared("mitdb"), picture=picture)
     assert done.returncode == 0, done.stderr
     assert "20 records, 19 with the lead MLII, 1 skipped" in done.stdout
     assert "record 102 has no lead MLII; it has V5, V2" in done.stdout
@@ -51,7 +46,7 @@ def test_inspect_counts_the_beats_of_mit_bih_as_published(tmp_path):
 
 
 def test_inspect_shows_the_embedded_recordings():
-    done = data("inspect", source="watch", window_seconds=2, stride_seconds=1)
+    done = run("data", "inspect", source="watch", window_seconds=2, stride_seconds=1)
     assert done.returncode == 0, done.stderr
     assert "140 recordings, 81.4 minutes, 10 people, 50 Hz" in done.stdout
     assert "windows of 100 samples (2 s)" in done.stdout and "held-out: 09, 10" in done.stdout
@@ -62,7 +57,7 @@ def prepared(tmp_path_factory):
     """A prepared set with the windows of the tiny run."""
     folder = tmp_path_factory.mktemp("prepared") / "set"
     flags = {name: TINY[name] for name in ("source", "channels", "window_length", "stride")}
-    done = data("prepare", **flags, output=folder, shard_windows=100)
+    done = run("data", "prepare", **flags, output=folder, shard_windows=100)
     assert done.returncode == 0, done.stderr
     assert f"--source=tfrecord --data_dir={folder}" in done.stdout
     return folder
@@ -75,9 +70,9 @@ def test_prepare_writes_shards_and_a_manifest(prepared):
         assert all((prepared / shard["file"]).exists() for shard in split["shards"])
     assert len(manifest["splits"]["training"]["shards"]) > 1
     assert manifest["channels"] == ["ax", "ay", "az"] and manifest["length"] == 24
-    done = data("inspect", source="tfrecord", data_dir=prepared)
+    done = run("data", "inspect", source="tfrecord", data_dir=prepared)
     assert done.returncode == 0 and "windows of 24 samples" in done.stdout, done.stderr
-    done = data("prepare", source="tfrecord", data_dir=prepared, output=prepared.parent / "again")
+    done = run("data", "prepare", source="tfrecord", data_dir=prepared, output=prepared.parent / "again")
     assert done.returncode == 2 and "is a prepared set" in done.stderr
 
 
@@ -112,7 +107,7 @@ def test_own_csv_from_table_to_samples(tmp_path):
     done = run("sample", model=tmp_path / "run" / "model", num=5, output=tmp_path / "s.tfrecord")
     assert done.returncode == 0, done.stderr
     # What `sample` writes is a source again.
-    done = data("inspect", source="tfrecord", data_dir=tmp_path / "s.tfrecord", window_length=24)
+    done = run("data", "inspect", source="tfrecord", data_dir=tmp_path / "s.tfrecord", window_length=24)
     assert done.returncode == 0 and "5 recordings" in done.stdout, done.stderr
 
 
@@ -123,7 +118,7 @@ def _files_of_at_most_100_kb():
 @pytest.mark.parametrize("what", ["prepare", "sample.tfrecord", "sample.npz", "sample.csv"])
 def test_a_disk_that_takes_no_more_leaves_nothing(what, version, tmp_path):
     if what == "prepare":
-        words = [*command("data", source="watch", output=tmp_path / "set"), "prepare"]
+        words = command("data", "prepare", source="watch", output=tmp_path / "set")
     else:
         words = command("sample", model=version, num=2000, length=24, output=tmp_path / what)
     done = subprocess.run(
@@ -151,6 +146,6 @@ def test_a_disk_that_takes_no_more_leaves_nothing(what, version, tmp_path):
     ],
 )
 def test_bad_requests_get_a_sentence(words, flags, message):
-    done = data(*words, **flags)
+    done = run("data", *words, **flags)
     assert done.returncode != 0 and message in done.stderr + done.stdout, done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The reports of three experiments in a real browser (Debian packages chromium and chromium-driver)."""
+"""The reports of two experiments in a real browser (Debian packages chromium and chromium-driver)."""
 
 import json
 import os
@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tests.conftest import run, shared
+from tests.commands import run
+from tests.conftest import shared
 
 EXPERIMENTS = os.path.join(os.path.dirname(__file__), "..", "..", "experiments")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -15,7 +16,6 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and 
 # Whose recordings, and a wide stride: what is looked at is the report, not the model.
 RUNS = {
     "quickstart": (None, {"stride": 512}),
-    "har_paper": ("hapt", {"stride": 1280}),
     "ecg_paper": ("mitdb", {"stride_seconds": 60}),
 }
 

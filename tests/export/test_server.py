@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import run
+from tests.commands import run
 
 grpc = pytest.importorskip("grpc")
 pytest.importorskip("tensorflow_serving")

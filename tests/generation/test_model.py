@@ -13,7 +13,8 @@ from sensegen_tf.errors import InputError
 from sensegen_tf.files import read_json
 from sensegen_tf.serving.saved_model import read_card
 from sensegen_tf.training.calibration import TEMPERATURES
-from tests.conftest import TINY, run
+from tests.commands import run
+from tests.conftest import TINY
 
 
 @pytest.fixture(scope="module")

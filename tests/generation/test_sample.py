@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from sensegen_tf.generation import local, writers
 from sensegen_tf.serving import saved_model
-from tests.conftest import run
+from tests.commands import run
 
 
 def make(version, path, count, length, seed=0, chunk_size=4096):

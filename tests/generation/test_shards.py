@@ -20,7 +20,7 @@ from sensegen_tf.data.sources.tables import TableConfig
 from sensegen_tf.errors import InputError
 from sensegen_tf.generation import local, shards
 from sensegen_tf.serving import saved_model
-from tests.conftest import command, run, run_without
+from tests.commands import command, run, run_without
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (extra `ray`)")
 

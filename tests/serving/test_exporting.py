@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sensegen_tf.errors import InputError
 from sensegen_tf.serving import exporting, graph, saved_model
-from tests.conftest import run
+from tests.commands import run
 
 
 def test_the_command_writes_what_training_wrote(trained, version, tmp_path):
