@@ -9,7 +9,7 @@ from absl import app, flags, logging
 from sensegen_tf.errors import InputError
 
 
-def _import_tensorflow():
+def import_tensorflow():
     """Imports TensorFlow without its start-up messages, unless TF_CPP_MIN_LOG_LEVEL asks for them.
 
     Its C++ part writes them before it reads that variable, so the stream itself is set aside for the moment.
@@ -48,7 +48,7 @@ def run(main, positional=False):
             logging.set_verbosity(logging.WARNING)
         if len(argv) > 1 and not positional:
             raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}; every setting is a --flag=value")
-        _import_tensorflow()
+        import_tensorflow()
         try:
             return main(*argv[1:])
         except InputError as error:

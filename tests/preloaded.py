@@ -2,6 +2,6 @@
 
 from sensegen_tf import commands
 
-commands._import_tensorflow()
+commands.import_tensorflow()
 
 import tensorflow_probability  # noqa: E402, F401

@@ -104,7 +104,7 @@ def uninterrupted(request, tmp_path_factory):
     return request.param, whole, rows
 
 
-@pytest.mark.parametrize("stop_after", [2, 6], ids=["while D learns", "while G learns"])
+@pytest.mark.parametrize("stop_after", [2, 6, 7], ids=["while D learns", "while G learns", "after an outer iteration"])
 def test_stopped_and_resumed_gives_the_same_bytes(uninterrupted, stop_after, tmp_path):
     make, whole, whole_rows = uninterrupted
     finished, _, rows = fit(trainer(make(2, 4, 3)), tmp_path, stop_after=stop_after)
