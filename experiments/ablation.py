@@ -36,9 +36,7 @@ TRAINING = (
     *("--generator_learning_rate=0.002", "--learning_rate_decay=cosine", "--evaluation_windows=2048"),
     "--nocalibrate",
 )
-# The first step had 64 Gaussians, of clusters, when this was measured; `sensegen_accel` has 16, of people, since.
-BASE = {"start_components": 64, "start_people": 0}
-# Name -> what is changed of the row, and flags.
+# Name -> what is changed of the row (see train_variant.py), and flags.
 VARIANTS = {
     "as it is": ({}, ()),
     "units of the values, not of the increments": ({"increments": False}, ()),
@@ -46,12 +44,16 @@ VARIANTS = {
     "no running means": ({"levels": ()}, ()),
     "diagonal covariance": ({"full_covariance": False}, ()),
     "a mixture for each channel": ({"channelwise": True}, ()),
-    "the first step by the network": ({"start_components": 0}, ()),
-    "16 Gaussians for the first step": ({"start_components": 16}, ()),
+    "the first step by the network": ({"start_components": 0, "start_people": 0}, ()),
+    "first step of single clusters and learned": ({"start_people": 0}, ()),
+    "the same with 64 Gaussians": ({"start_components": 64, "start_people": 0}, ()),
     "not conditional": ({"conditional": False}, ()),
     "code of the person": ({"code": 8}, ()),
     "no dropout": ({"dropout": 0.0}, ()),
     "dropout 0.4": ({"dropout": 0.4}, ()),
+    "noise of 0.1 on the inputs": ({"input_noise": 0.1}, ()),
+    "noise of 0.3 on the inputs": ({"input_noise": 0.3}, ()),
+    "averaged weights": ({"averaging": 0.98}, ()),
     "no dequantisation": ({}, ("--nodequantize",)),
     "constant learning rate": ({}, ("--learning_rate_decay=none",)),
     "temperatures of sampling": ({}, ("--calibrate",)),
@@ -83,8 +85,7 @@ def load():
 def train(name, run):
     """Trains and exports a variant; the last of its metrics, and its model."""
     sizes, changed = VARIANTS[name]
-    sizes = json.dumps(BASE | sizes)
-    command = [sys.executable, os.path.join(HERE, "train_variant.py"), sizes, *TRAINING, *changed]
+    command = [sys.executable, os.path.join(HERE, "train_variant.py"), json.dumps(sizes), *TRAINING, *changed]
     command += [f"--data_dir={FLAGS.data_dir}", f"--run_dir={run}", f"--seed={FLAGS.seed}"]
     subprocess.run(command, check=True)
     return read_metrics(run)[-1], read_json(os.path.join(run, "finished.json"))["model"]
