@@ -36,6 +36,7 @@ TRAINING = (
     *("--generator_learning_rate=0.002", "--learning_rate_decay=cosine", "--evaluation_windows=2048"),
     "--nocalibrate",
 )
+ADVERSARIAL = "--generator_objective=both", "--adversarial_weight=0.1"
 # Name -> what is changed of the row (see train_variant.py), and flags.
 VARIANTS = {
     "as it is": ({}, ()),
@@ -46,7 +47,6 @@ VARIANTS = {
     "a mixture for each channel": ({"channelwise": True}, ()),
     "the first step by the network": ({"start_components": 0, "start_people": 0}, ()),
     "first step of single clusters and learned": ({"start_people": 0}, ()),
-    "the same with 64 Gaussians": ({"start_components": 64, "start_people": 0}, ()),
     "not conditional": ({"conditional": False}, ()),
     "code of the person": ({"code": 8}, ()),
     "no dropout": ({"dropout": 0.0}, ()),
@@ -57,7 +57,11 @@ VARIANTS = {
     "no dequantisation": ({}, ("--nodequantize",)),
     "constant learning rate": ({}, ("--learning_rate_decay=none",)),
     "temperatures of sampling": ({}, ("--calibrate",)),
-    "adversarial beside likelihood": ({}, ("--generator_objective=both", "--adversarial_weight=0.1")),
+    "adversarial beside likelihood": ({}, ADVERSARIAL),
+    "the same with as many steps of the discriminator": (
+        {},
+        (*ADVERSARIAL, "--outer_iterations=9", "--discriminator_steps=50", "--generator_steps=50"),
+    ),
 }
 WINDOWS, SEEDS = 2000, 2
 COLUMNS = {
