@@ -56,10 +56,9 @@ TRIALS = {"input_noise": add_input_noise, "averaging": average_weights}
 
 def main():
     for trial in TRIALS.keys() & CHANGES.keys():
-        TRIALS[trial](CHANGES[trial])
-    sizes = {key: value for key, value in CHANGES.items() if key not in TRIALS}
+        TRIALS[trial](CHANGES.pop(trial))
     name, row = train.FLAGS.model, ZOO[train.FLAGS.model]
-    sizes = {key: tuple(value) if isinstance(value, list) else value for key, value in sizes.items()}
+    sizes = {key: tuple(value) if isinstance(value, list) else value for key, value in CHANGES.items()}
     ZOO[name] = dataclasses.replace(row, generator=dataclasses.replace(row.generator, **sizes))
     return train.main()
 
