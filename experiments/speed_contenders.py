@@ -69,7 +69,7 @@ def _trainer(generator, discriminator, case):
 def ours_training(case, precision="float32"):
     """The generator's step as `sensegen_tf.train` runs it."""
     tf = _tensorflow()
-    trainer = _trainer(*_models(case, xla=True, precision=precision), case)
+    trainer = _trainer(*_models(case, native=True, precision=precision), case)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
     nobody = tf.zeros([case.batch], tf.int32)
     batch = series, nobody, nobody, tf.zeros([case.batch, 0]), tf.zeros([case.batch, case.steps, 0])

@@ -118,7 +118,7 @@ def _build_models(dataset):
     from sensegen_tf.models.generator import Generator
 
     row = ZOO[FLAGS.model]
-    how = {"seed": FLAGS.seed, "xla": True, "precision": FLAGS.precision}
+    how = {"seed": FLAGS.seed, "native": True, "precision": FLAGS.precision}
     channels, labels = len(dataset.channels), len(_labels(dataset))
     people = len(dataset.training.people) if row.generator.code else 0
     generator = Generator(row.generator, channels, labels=labels, people=people, **how)

@@ -25,6 +25,7 @@ unchanged: its factors are 0, f is 1, and dh_{t-1} takes dh_t.
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util  # Nothing public says whether XLA compiles.
 
 
 def _cell(z, c):
@@ -106,9 +107,9 @@ def _product(a, b, dtype, **transposed):
     return tf.cast(tf.matmul(tf.cast(a, dtype), tf.cast(b, dtype), **transposed), a.dtype)
 
 
-def _scan(z, recurrent_kernel, h0, c0, mask, dtype, xla):
+def _scan(z, recurrent_kernel, h0, c0, mask, dtype, compiled):
     """The loop over time with its gradient: h_t [T, B, U] and the last cell [B, U]; arguments as `_forward`."""
-    forward, backward = (_compiled_forward, _compiled_backward) if xla else (_forward, _backward)
+    forward, backward = (_compiled_forward, _compiled_backward) if compiled else (_forward, _backward)
     units = recurrent_kernel.shape[0]
 
     @tf.custom_gradient
@@ -135,27 +136,36 @@ def on_gpu():
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+def _through_cudnn(native, mask):
+    """Whether a native layer's series run through cuDNN's kernel.
+
+    Not under a mask, of which cuDNN takes some alone, nor in a function that XLA compiles, which cannot call it.
+    """
+    compiled = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    return native and mask is None and on_gpu() and not compiled
+
+
 @keras.saving.register_keras_serializable("sensegen_tf")
 class LSTM(keras.layers.Layer):
     """One LSTM layer over series or, one step at a time, with the same cell.
 
-    The weights are those of the `keras.layers.LSTM` in `self.fused`. Where TensorFlow sees a GPU, series run through
-    that layer, which takes cuDNN's kernel; on a CPU they run through the loops above. Values and gradients of the
-    two differ by rounding alone.
+    The weights are those of the `keras.layers.LSTM` in `self.fused`. Series run through the loops above, those of a
+    native layer on a GPU through `self.fused`, which takes cuDNN's kernel. Values and gradients of the two differ by
+    rounding alone.
 
     Args:
       units: U, the size of the state.
       seed: of the initial weights: Glorot uniform, orthogonal, zeros and ones for the forget gates (Jozefowicz et
         al., 2015).
-      xla: whether the loops are compiled with XLA on their own, which is fastest on a CPU but cannot be served by a
-        TensorFlow Serving without XLA.
+      native: whether series run as this machine is fastest: through loops that XLA compiles, on a GPU through cuDNN.
+        A TensorFlow Serving without XLA, or without a GPU, cannot serve that.
       precision: "float32", or "bfloat16" to multiply in bfloat16. State, gates and weights stay float32, and so do on a
         CPU the products in the loops, h R and dz R^T: XLA multiplies no bfloat16 there.
     """
 
-    def __init__(self, units, seed=0, xla=False, precision="float32", **kwargs):
+    def __init__(self, units, seed=0, native=False, precision="float32", **kwargs):
         super().__init__(**kwargs)
-        self.units, self.seed, self.xla, self.precision = units, seed, xla, precision
+        self.units, self.seed, self.native, self.precision = units, seed, native, precision
         self.supports_masking = True
         self.fused = keras.layers.LSTM(
             units,
@@ -203,7 +213,7 @@ class LSTM(keras.layers.Layer):
         if mask is not None:
             mask = tf.cast(mask, z.dtype)[..., None]  # [T, B, 1]
         recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
-        outputs, c_last = _scan(z, recurrent_kernel, h0, c0, mask, self._products, self.xla)
+        outputs, c_last = _scan(z, recurrent_kernel, h0, c0, mask, self._products, self.native)
         outputs = tf.ensure_shape(outputs, [*inputs.shape[:2], self.units])
         state = outputs[-1], c_last
         if mask is not None:  # As Keras, zeros until the first step that counts.
@@ -221,14 +231,14 @@ class LSTM(keras.layers.Layer):
         Returns:
           Outputs [B, T, U] and the state after the last step.
         """
-        if on_gpu():
-            outputs, h, c = (tf.cast(x, self.dtype) for x in self.fused(inputs, initial_state=state, mask=mask))
+        if _through_cudnn(self.native, mask):
+            outputs, h, c = (tf.cast(x, self.dtype) for x in self.fused(inputs, initial_state=state))
             return outputs, (h, c)
         outputs, state = self.scan(swap_batch_and_time(inputs), state, swap_batch_and_time(mask))
         return swap_batch_and_time(outputs), state
 
     def get_config(self):
-        own = {"units": self.units, "seed": self.seed, "xla": self.xla, "precision": self.precision}
+        own = {"units": self.units, "seed": self.seed, "native": self.native, "precision": self.precision}
         return {**super().get_config(), **own}
 
 
@@ -246,15 +256,15 @@ class LSTMStack(keras.layers.Layer):
     Args:
       units: the sizes of the layers, from the input up.
       seed: of the initial weights; each layer has one of its own.
-      xla, precision: as `LSTM`.
+      native, precision: as `LSTM`.
     """
 
-    def __init__(self, units, seed=0, xla=False, precision="float32", **kwargs):
+    def __init__(self, units, seed=0, native=False, precision="float32", **kwargs):
         super().__init__(**kwargs)
-        self.units, self.seed, self.xla, self.precision = tuple(units), seed, xla, precision
+        self.units, self.seed, self.native, self.precision = tuple(units), seed, native, precision
         self.supports_masking = True
         self.layers = [
-            LSTM(size, seed + index, xla, precision, dtype=self.dtype_policy, name=f"lstm_{index}")
+            LSTM(size, seed + index, native, precision, dtype=self.dtype_policy, name=f"lstm_{index}")
             for index, size in enumerate(self.units)
         ]
 
@@ -288,18 +298,18 @@ class LSTMStack(keras.layers.Layer):
           Outputs [B, T, U of the top] and the last state.
         """
         state = [None] * len(self.layers) if state is None else state
-        gpu = on_gpu()
-        outputs, mask, noise = (each if gpu else swap_batch_and_time(each) for each in (inputs, mask, noise))
+        cudnn = _through_cudnn(self.native, mask)
+        outputs, mask, noise = (each if cudnn else swap_batch_and_time(each) for each in (inputs, mask, noise))
         new_state = []
         for layer, layer_state, end in zip(self.layers, state, np.cumsum(self.units), strict=True):
-            run = layer if gpu else layer.scan
+            run = layer if cudnn else layer.scan
             outputs, layer_state = run(outputs, layer_state, mask=mask)
             if dropout and noise is not None:
                 kept = noise[..., end - layer.units : end] >= dropout
                 outputs = tf.where(kept, outputs / (1 - dropout), 0.0)
             new_state.append(layer_state)
-        return (outputs if gpu else swap_batch_and_time(outputs)), tuple(new_state)
+        return (outputs if cudnn else swap_batch_and_time(outputs)), tuple(new_state)
 
     def get_config(self):
-        own = {"units": list(self.units), "seed": self.seed, "xla": self.xla, "precision": self.precision}
+        own = {"units": list(self.units), "seed": self.seed, "native": self.native, "precision": self.precision}
         return {**super().get_config(), **own}

@@ -15,19 +15,19 @@ class SizedModel(keras.Model):
       config: an instance of the subclass's `config_class`.
       channels: C.
       seed: of the initial weights.
-      xla: whether the recurrent layers compile their loops, see `layers.lstm.LSTM`.
+      native: whether the recurrent layers run as this machine is fastest, see `layers.lstm.LSTM`.
       precision: "float32", or "bfloat16" to multiply in bfloat16 all but what the densities and logits are made of.
     """
 
     config_class = None
 
-    def __init__(self, config, channels, seed=0, xla=False, precision="float32", **kwargs):
+    def __init__(self, config, channels, seed=0, native=False, precision="float32", **kwargs):
         super().__init__(**kwargs)
         self.config, self.channels, self.seed = config, channels, seed
-        self.xla, self.precision = xla, precision
+        self.native, self.precision = native, precision
 
     def _recurrent(self):
-        return LSTMStack(self.config.units, self.seed, self.xla, self.precision, name="recurrent")
+        return LSTMStack(self.config.units, self.seed, self.native, self.precision, name="recurrent")
 
     def _dense(self):
         return keras.layers.Dense(
@@ -44,7 +44,7 @@ class SizedModel(keras.Model):
             self.unit.assign(increments)
 
     def plain(self):
-        """The same weights in a model that multiplies in float32 and runs without XLA, as it is exported."""
+        """The same weights in a model that multiplies in float32 and runs on any machine, as it is exported."""
         model = self.from_config(self.get_config())
         model.build()
         model.set_weights(self.get_weights())

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from sensegen_tf.layers import lstm
 from sensegen_tf.layers.lstm import LSTM, LSTMStack
 
-# Way to run series -> (`xla` of the layer, whether the caller compiles, whether it runs as it does on a GPU).
+# Way to run series -> (whether the layer is native, whether the caller compiles, whether it runs as it does on a GPU).
 WAYS = {
     "loops": (False, False, False),
     "compiled loops": (True, False, False),
+    "compiled loops in a compiled function": (True, True, True),
     "loops in a compiled function": (False, True, False),
-    "fused": (False, False, True),
+    "loops that a GPU serves": (False, False, True),
+    "fused": (True, False, True),
 }
 
 
@@ -57,14 +59,14 @@ def results_and_gradients(run, model, inputs, state, compiled=False):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_agrees_with_keras_in_values_and_every_gradient(way, monkeypatch):
-    xla, compiled, gpu = WAYS[way]
+    native, compiled, gpu = WAYS[way]
     monkeypatch.setattr(lstm, "on_gpu", lambda: gpu)
 
     @settings(max_examples=12, deadline=None, derandomize=True)
     @given(cases())
     def check(case):
         batch, steps, channels, units, with_state, mask, rng = case
-        layer = build(units, channels, xla=xla)
+        layer = build(units, channels, native=native)
         layer.bias.assign(rng.normal(size=4 * units))
         reference = keras.layers.LSTM(units, return_sequences=True, return_state=True)
         reference.build((None, steps, channels))
@@ -85,6 +87,20 @@ def test_agrees_with_keras_in_values_and_every_gradient(way, monkeypatch):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
 
     check()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_cudnn_takes_what_it_can_and_nothing_that_is_compiled_or_exported(way, masked, monkeypatch):
+    native, compiled, gpu = WAYS[way]
+    monkeypatch.setattr(lstm, "on_gpu", lambda: gpu)
+    stack = LSTMStack((4,), native=native)
+    stack.build((None, None, 2))
+    fused, calls = stack.layers[0].fused, []
+    monkeypatch.setattr(stack.layers[0], "fused", lambda *args, **kwargs: calls.append(args) or fused(*args, **kwargs))
+    mask = tf.constant([[True, True, False]]) if masked else None
+    tf.function(lambda inputs: stack(inputs, mask=mask)[0], jit_compile=compiled)(tf.ones([1, 3, 2]))
+    assert len(calls) == (way == "fused" and not masked)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -122,7 +138,7 @@ def test_gradient_agrees_with_finite_differences_in_float64(masked):
 
 
 def test_bfloat16_rounds_products_and_leaves_state_and_weights_in_float32():
-    exact, rounded = (build(32, 4, xla=True, precision=precision) for precision in ("float32", "bfloat16"))
+    exact, rounded = (build(32, 4, native=True, precision=precision) for precision in ("float32", "bfloat16"))
     inputs = tf.random.stateless_normal([8, 20, 4], [0, 0])
 
     def run(layer):
@@ -171,7 +187,7 @@ def test_steps_agree_with_the_whole_series_and_a_series_can_be_cut(compiled):
 @pytest.mark.parametrize("gpu", [False, True])
 def test_a_stack_passes_its_mask_to_every_layer(gpu, monkeypatch):
     monkeypatch.setattr(lstm, "on_gpu", lambda: gpu)
-    stack = LSTMStack((8, 5), seed=1)
+    stack = LSTMStack((8, 5), seed=1, native=True)
     stack.build((None, None, 3))
     inputs = tf.random.stateless_normal([2, 9, 3], [0, 0])
     mask = np.arange(9) < np.array([[6], [9]])
@@ -192,7 +208,7 @@ def test_forget_gates_start_open_and_seeds_decide_the_weights():
 
 @pytest.mark.skipif(not tf.config.list_physical_devices("GPU"), reason="TensorFlow sees no GPU")
 def test_on_a_gpu_series_run_through_cudnn_and_agree_with_the_loops():
-    layer = build(64, 3)
+    layer = build(64, 3, native=True)
     inputs = tf.random.stateless_normal([8, 40, 3], [0, 0])
     run = tf.function(lambda inputs: layer(inputs)[0])
     outputs = run(inputs)

@@ -22,8 +22,8 @@ def trainer():
     config = TrainingConfig(8, 0.01, 0.01, "none", 1.0, 16, 1e9, seed=4)
     # Around the value before: what it makes is a walk, whose steps grow with the temperature.
     how = GeneratorConfig(units=(6,), dense_units=6, components=2, residual=True, conditional=True)
-    generator = Generator(how, 1, labels=len(NAMES), xla=True)
-    discriminator = Discriminator(DiscriminatorConfig(units=(4,), dense_units=4), 1, labels=len(NAMES), xla=True)
+    generator = Generator(how, 1, labels=len(NAMES), native=True)
+    discriminator = Discriminator(DiscriminatorConfig(units=(4,), dense_units=4), 1, labels=len(NAMES), native=True)
     generator.build()
     discriminator.build()
     return Trainer(generator, discriminator, alternating(1), config, Distribution("none"))

@@ -46,7 +46,7 @@ def dataset(training):
 
 def trainer(schedule, how=None, **changes):
     """A trainer; `how` is given to the models, `changes` to the configuration."""
-    how = how or {"xla": True}
+    how = how or {"native": True}
     generator = Generator(GeneratorConfig(units=(12,), dense_units=8, components=3), 1, seed=0, **how)
     discriminator = Discriminator(DiscriminatorConfig(units=(6,), dense_units=4), 1, seed=0, **how)
     generator.build()
@@ -161,11 +161,11 @@ def test_parts_that_run_side_by_side_learn_what_the_whole_minibatch_would(rows, 
 def test_bfloat16_learns_nearly_the_same_and_leaves_no_trace_in_the_exported_model():
     losses = {}
     for precision in ("float32", "bfloat16"):
-        trained = trainer(alternating(1), {"xla": True, "precision": precision})
+        trained = trainer(alternating(1), {"native": True, "precision": precision})
         losses[precision] = [float(trained.players.generator_step(batch(series()))[0]) for _ in range(20)]
         assert {variable.dtype for variable in trained.generator.weights} == {"float32"}
         plain = trained.generator.plain()
-        assert (plain.precision, plain.xla) == ("float32", False)
+        assert (plain.precision, plain.native) == ("float32", False)
         for one, other in zip(plain.get_weights(), trained.generator.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
     difference = np.abs(np.subtract(*losses.values()))
