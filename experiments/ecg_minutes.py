@@ -2,119 +2,165 @@
 
     pip install -e ".[ecg,evaluate,report]" && python experiments/ecg_minutes.py --model=MODEL --data_dir=FOLDER
 
-MODEL is an exported `sensegen_ecg` (or its name, for the pretrained one), FOLDER holds MIT-BIH. Writes the section
-`ecg_minutes` of RESULTS.md and pictures/ecg_minutes.png.
+MODEL is an exported `sensegen_ecg` (or its name, for the pretrained one), FOLDER holds MIT-BIH. Keeps
+results/ecg_minutes.json and pictures/ecg_minutes.png.
 """
 
 import os
+import typing
 
 import numpy as np
-from absl import app, flags
+import results
+from absl import flags
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from results import PICTURES, write_section
+
+from sensegen_tf import commands
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "exported model", required=True)
-flags.DEFINE_string("data_dir", None, "folder of the WFDB records", required=True)
-flags.DEFINE_integer("count", 60, "synthetic series")
-flags.DEFINE_integer("seed", 0, "of the synthetic series")
-
 SECONDS = 300
 RHYTHM = "N"
+# Series of each kind in the picture, and seconds from either end of them.
+_DRAWN, _DRAWN_SECONDS = 3, 10
+
+
+def define_flags():
+    """The flags of this program."""
+    with commands.topic("Series"):
+        flags.DEFINE_string("model", None, "exported model, or the name of a pretrained one")
+        flags.DEFINE_string("data_dir", None, "folder of the WFDB records")
+        flags.DEFINE_integer("count", 60, "synthetic series", lower_bound=1)
+        flags.DEFINE_integer("seed", 0, "of the synthetic series", lower_bound=0)
+    commands.required("model", "data_dir")
+
+
+class Minutes(typing.NamedTuple):
+    """What is measured of series: name -> a number a series; and the mean beat of all."""
+
+    figures: dict
+    beat: np.ndarray
 
 
 def real_series(card):
-    """Five-minute stretches of the training people in rhythm N: [N, T, 1] and their people."""
-    from sensegen_tf.data import sources
-    from sensegen_tf.data import windows as cutting
+    """Five-minute stretches of the training subjects in rhythm N, a `WindowSet`."""
+    from sensegen_tf.data import sources, split, windows
 
     config = sources.SourceConfig(
-        "mitbih", FLAGS.data_dir, channels=card.channels, labels=(RHYTHM,), resample_hz=card.rate
+        source="mitbih", data_dir=FLAGS.data_dir, channels=card.channels, labels=(RHYTHM,), resample_hz=card.rate
     )
     length = round(SECONDS * card.rate)
-    people = set(card.data["splits"]["training"]["subjects"])
-    recordings = [each for each in sources.load(config).recordings if each.subject in people]
-    found = cutting.cut(recordings, cutting.WindowConfig(length, length), "real", True)
-    return found.values, found.subjects
+    subjects = set(card.data["splits"]["training"]["subjects"])
+    recordings = [each for each in sources.load(config).recordings if each.subject in subjects]
+    return split.cut(recordings, windows.WindowConfig(length=length, stride=length), name="real", labelled=True)
 
 
-def minutes(values, rate):
-    """Name -> what is measured of each series: of all, and its change from the first minute to the last."""
-    from sensegen_tf.evaluation import physiology
+def measure(values, rate):
+    """The `Minutes` of series [N, T, 1]: of all of it, and its change from the first minute to the last."""
+    from sensegen_tf.evaluation.metrics import physiology
 
     minute = round(60 * rate)
-    whole, first, last = (
-        physiology.heart(part[..., 0], rate, "mV") for part in (values, values[:, :minute], values[:, -minute:])
-    )
-    level = [np.median(part[..., 0], 1) for part in (values[:, :minute], values[:, -minute:])]
-    spread = [part[..., 0].std(1) for part in (values[:, :minute], values[:, -minute:])]
+    parts = values[..., 0], values[:, :minute, 0], values[:, -minute:, 0]
+    whole, first, last = (physiology.heart(part, rate, unit="mV") for part in parts)
+    levels, deviations = ([function(part) for part in parts[1:]] for function in (_level, _deviation))
     alike = [
         np.corrcoef(a, b)[0, 1] if np.isfinite(a + b).all() else np.nan
         for a, b in zip(first.beats, last.beats, strict=True)
     ]
-    return {
+    figures = {
         "heart rate, 1/min": whole.heart_rate,
         "SDNN, ms": whole.sdnn,
         "RMSSD, ms": whole.rmssd,
         "change of heart rate, 1/min": np.abs(last.heart_rate - first.heart_rate),
-        "change of level, mV": np.abs(level[1] - level[0]),
-        "change of spread, %": 100 * np.abs(spread[1] / spread[0] - 1),
+        "change of level, mV": np.abs(levels[1] - levels[0]),
+        "change of the standard deviation, %": 100 * np.abs(deviations[1] / deviations[0] - 1),
         "mean beat, last minute with first, correlation": np.array(alike),
-    }, np.nanmean(whole.beats, 0)
+    }
+    return Minutes(figures, np.nanmean(whole.beats, 0))
+
+
+def _level(part):
+    return np.median(part, 1)
+
+
+def _deviation(part):
+    return part.std(1)
 
 
 def draw(real, synthetic, rate, path):
     """Ten seconds from the first and the last minute of some series of each kind."""
     figure = Figure(figsize=(12, 9), layout="constrained")
     FigureCanvasAgg(figure)
-    rows = 6
-    axes = figure.subplots(rows, 2, sharex="col")
-    span = round(10 * rate)
-    for row in range(rows):
-        values, colour = (real, "tab:blue") if row < rows // 2 else (synthetic, "tab:orange")
-        series = values[(row % 3) * (len(values) // 3), :, 0]
-        for axis, start in zip(axes[row], (0, len(series) - span), strict=True):
-            axis.plot((start + np.arange(span)) / rate, series[start : start + span], color=colour, linewidth=0.7)
-            axis.set_ylabel(f"{'real' if row < 3 else 'synthetic'} [mV]", fontsize=8)
+    axes = figure.subplots(2 * _DRAWN, 2, sharex="col")
+    length = round(_DRAWN_SECONDS * rate)
+    for row, line in enumerate(axes):
+        kind, values, colour = ("real", real, "C0") if row < _DRAWN else ("synthetic", synthetic, "C1")
+        series = values[(row % _DRAWN) * (len(values) // _DRAWN), :, 0]
+        for axis, start in zip(line, (0, len(series) - length), strict=True):
+            axis.plot((start + np.arange(length)) / rate, series[start : start + length], color=colour, linewidth=0.7)
+            axis.set_ylabel(f"{kind} [mV]", fontsize=8)
     for axis in axes[-1]:
         axis.set_xlabel("time [s]")
     figure.savefig(path, dpi=70)
 
 
-def main(argv):
-    del argv
+def _quantiles(values):
+    low, middle, high = np.nanquantile(values, [0.1, 0.5, 0.9])
+    return {"value": float(middle), "low": float(low), "high": float(high)}
+
+
+def tables(real, synthetic):
+    """The tables of the result from two `Minutes`."""
+    rows = [
+        [
+            name,
+            _quantiles(values),
+            _quantiles(synthetic.figures[name]),
+            float(np.round(100 * (np.nanmean(synthetic.figures[name]) / np.nanmean(values) - 1), 1)),
+        ]
+        for name, values in real.figures.items()
+    ]
+    correlation = float(np.corrcoef(real.beat, synthetic.beat)[0, 1])
+    text = (
+        "Medians over the series; in brackets the 10 % and 90 % quantiles. A change is that from the first minute to "
+    )
+    columns = ["what", "real", "synthetic", "mean, synthetic to real, %"]
+    return {
+        "minutes": {"text": text + "the last.", "columns": columns, "rows": rows},
+        "beat": {
+            "text": "Mean beat of all series, synthetic with real.",
+            "columns": ["what", "correlation"],
+            "rows": [["mean beat", correlation]],
+        },
+    }
+
+
+def main():
     import sensegen_tf
+    from sensegen_tf.training.run_directory import machine
 
     model = sensegen_tf.load(FLAGS.model)
     card = model.card
-    real, people = real_series(card)
-    length = round(SECONDS * card.rate)
+    real = real_series(card)
     label = RHYTHM if card.labels else None
-    synthetic = model.sample(FLAGS.count, length, FLAGS.seed, label=label)
-    (of_real, real_beat), (of_synthetic, beat) = (minutes(values, card.rate) for values in (real, synthetic))
-    draw(real, synthetic, card.rate, os.path.join(PICTURES, "ecg_minutes.png"))
-    lines = [
-        f"`python experiments/ecg_minutes.py --model=export/models/{card.name} --data_dir=FOLDER --seed={FLAGS.seed}`: "
-        f"{len(synthetic)} synthetic series of five minutes beside {len(real)} real stretches of {len(set(people))} "
-        f"training people in rhythm {RHYTHM}. Medians over the series, 10 % and 90 % quantiles in brackets.",
-        "",
-        "| | real | synthetic | mean, synthetic to real |",
-        "|---|---|---|---|",
-    ]
-    for name, values in of_real.items():
-        cells = [
-            f"{np.nanmedian(each):.3g} ({np.nanquantile(each, 0.1):.3g} to {np.nanquantile(each, 0.9):.3g})"
-            for each in (values, of_synthetic[name])
-        ]
-        ratio = 100 * (np.nanmean(of_synthetic[name]) / np.nanmean(values) - 1)
-        lines.append(f"| {name} | {cells[0]} | {cells[1]} | {ratio:+.0f} % |")
-    correlation = np.corrcoef(real_beat, beat)[0, 1]
-    lines += ["", f"Mean beat of all, synthetic with real: correlation {correlation:.3f}.", ""]
-    lines += ["![five minutes, real and synthetic](pictures/ecg_minutes.png)"]
-    write_section("ecg_minutes", "\n".join(lines))
-    print("\n".join(lines))
+    synthetic = model.sample(FLAGS.count, length=real.length, seed=FLAGS.seed, label=label).values
+    picture = "pictures/ecg_minutes.png"
+    draw(real.values, synthetic, card.rate, os.path.join(results.HERE, picture))
+    results.keep(
+        "ecg_minutes",
+        "benchmark",
+        command=f"python experiments/ecg_minutes.py --model={card.name} --data_dir=FOLDER --seed={FLAGS.seed}",
+        title=f"Five minutes of {card.name}",
+        machine=machine(),
+        seed=FLAGS.seed,
+        text=[
+            f"{len(synthetic)} synthetic series of five minutes beside {real.count} real stretches of "
+            f"{len(real.subject_names)} training subjects in rhythm {RHYTHM}."
+        ],
+        tables=tables(measure(real.values, card.rate), measure(synthetic, card.rate)),
+        pictures={"five minutes, real and synthetic": picture},
+    )
 
 
 if __name__ == "__main__":
-    app.run(main)
+    define_flags()
+    commands.run(main)

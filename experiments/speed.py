@@ -2,9 +2,9 @@
 
     pip install -e ".[bench]" && python experiments/speed.py
 
-Every contender runs in a process of its own; they take turns, so that what slows the machine down slows all of them
-down. Writes the section `speed` of RESULTS.md and pictures/speed.png. On a machine with a GPU, TensorFlow's contenders
-run there (our layers through cuDNN); PyTorch's stay on the CPU.
+Every contender runs in a process of its own; they work one after the other, again and again, so that what slows the
+machine down slows all of them down. Keeps results/speed.json and pictures/speed.png. On a machine with a GPU,
+TensorFlow's contenders run there (our layers through cuDNN); PyTorch's stay on the CPU.
 """
 
 import dataclasses
@@ -20,21 +20,26 @@ import tempfile
 import time
 from unittest import mock
 
+import results
 import speed_contenders as contenders
 import speed_report
-from absl import app, flags
-from results import write_section
+from absl import flags
 from speed_contenders import Case
 
+from sensegen_tf import commands
 from sensegen_tf.files import read_json
-from sensegen_tf.training.run_directory import machine
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("turns", 9, "how often each contender works in a comparison", lower_bound=1)
-flags.DEFINE_integer("growth_turns", 5, "the same in the pictures of growth", lower_bound=1)
+MEASURED = os.path.join(results.RUNS, "speed.json")
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-MEASURED = os.path.join(HERE, "runs", "speed.json")
+
+def define_flags():
+    """The flags of this program."""
+    with commands.topic("Speed"):
+        flags.DEFINE_integer("repeats", 9, "how often each contender works in a comparison", lower_bound=1)
+        flags.DEFINE_integer("growth_repeats", 5, "the same in the pictures of growth", lower_bound=1)
+        flags.DEFINE_list("parts", list(PARTS), "what is measured; the rest is taken from runs/speed.json as it was")
+
 
 # "tuned": glibc told to keep freed memory, without which PyTorch spends a third of a step on page faults.
 TRAINING = {
@@ -75,12 +80,12 @@ GROWTH = {
 MEMORY = {name: TRAINING[name] for name in ("ours", "ours, bfloat16", "Keras", "PyTorch", "PyTorch tuned")}
 
 
-def take_turns(entries, turns):
-    """Runs contenders in turn.
+def alternate(entries, repeats):
+    """Runs contenders one after the other, again and again.
 
     Args:
       entries: name -> (contender, case, options).
-      turns: how often each works.
+      repeats: how often each works.
 
     Returns:
       Name -> {"seconds": a list, "memory": MB that building and working took at most, beyond the imports}.
@@ -95,7 +100,7 @@ def take_turns(entries, turns):
         # One after the other, so that the builders do not disturb each other.
         here.recv()
         workers[name] = process, here, {"seconds": []}
-    for _ in range(turns):
+    for _ in range(repeats):
         for _, connection, result in workers.values():
             connection.send(True)
             result["seconds"].append(connection.recv())
@@ -106,60 +111,62 @@ def take_turns(entries, turns):
     return {name: result for name, (_, _, result) in workers.items()}
 
 
-def compare(table, cases, turns):
+def compare(table, cases, repeats):
     """The contenders of a table at every case: a list of (case, results)."""
     measured = []
     for case in cases:
-        measured.append((case, take_turns({name: (who, case, how) for name, (who, how) in table.items()}, turns)))
+        measured.append((case, alternate({name: (who, case, how) for name, (who, how) in table.items()}, repeats)))
         print(
             case, {name: f"{statistics.median(r['seconds']):.4f} s" for name, r in measured[-1][1].items()}, flush=True
         )
     return measured
 
 
-def growth(table, cases, turns):
-    """Each contender alone, at all cases in turn: name -> a list of results, in the order of the cases."""
-    results = {}
+def growth(table, cases, repeats):
+    """Each contender alone, at all cases one after the other: name -> a list of results, in the order of the cases."""
+    found = {}
     for name, (who, how) in table.items():
-        turn = take_turns({str(index): (who, case, how) for index, case in enumerate(cases)}, turns)
-        results[name] = list(turn.values())
+        found[name] = list(
+            alternate({str(index): (who, case, how) for index, case in enumerate(cases)}, repeats).values()
+        )
     print(
-        f"growth over {len(cases)} cases", {n: [min(r["seconds"]) for r in rs] for n, rs in results.items()}, flush=True
+        f"growth over {len(cases)} cases", {n: [min(r["seconds"]) for r in rs] for n, rs in found.items()}, flush=True
     )
-    return results
+    return found
 
 
 START_UP = """
-import sys, time
+import os, sys, time
 started = time.perf_counter()
 import tensorflow, tf_keras, keras, scipy.stats, tensorflow_probability.python.distributions
 imported = time.perf_counter()
-from sensegen_tf import commands, data_flags, train
-load, loading = data_flags.load_dataset, []
-def timed():
-    begin = time.perf_counter(); dataset = load(); loading.append(time.perf_counter() - begin); return dataset
-data_flags.load_dataset = timed
-from sensegen_tf.training import progress
-steps = []
-def step(self, turn, loss):
-    steps.append(time.perf_counter())
-    if len(steps) == 3:
-        work = steps[2] - steps[1]
-        print("TIMES", imported - started, loading[0], work, flush=True)
-        import os; os._exit(0)
-progress.Progress.step = step
-commands.run(train.main)
+from sensegen_tf.data import sources, split, windows
+from sensegen_tf.training import callback, config, run, schedule
+begin = time.perf_counter()
+collection = sources.load(sources.SourceConfig(source="watch", channels=("ax", "ay", "az")))
+dataset = split.prepare(collection, windows.WindowConfig(length=128, stride=64))
+loaded = time.perf_counter()
+
+class Clock(callback.Callback):
+    steps = []
+    def on_step(self, step, loss):
+        self.steps.append(time.perf_counter())
+        if len(self.steps) == 3:
+            print("TIMES", imported - started, loaded - begin, self.steps[2] - self.steps[1], flush=True)
+            os._exit(0)
+
+plan = schedule.alternating(1, discriminator_steps=0, generator_steps=3)
+asked = config.TrainConfig.from_preset("sensegen", schedule=plan, calibrate=False)
+run.train(asked, dataset, run_dir=sys.argv[1], callbacks=[Clock()])
 """
 
 
-def start_up(turns=3):
-    """Seconds from the start of `sensegen_tf.train` to the end of its first step, and what they are spent on."""
-    flagged = ["--source=watch", "--channels=ax,ay,az", "--model=sensegen", "--generator_steps=3"]
-    flagged += ["--discriminator_steps=0", "--outer_iterations=1"]
+def start_up(repeats=3):
+    """Seconds from the start of Python to the end of the first step of a training, and what they are spent on."""
     rows = []
-    for _ in range(turns):
+    for _ in range(repeats):
         with tempfile.TemporaryDirectory() as run:
-            command = [sys.executable, "-c", START_UP, *flagged, f"--run_dir={run}"]
+            command = [sys.executable, "-c", START_UP, run]
             begin = time.perf_counter()
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             whole = time.perf_counter() - begin
@@ -169,44 +176,61 @@ def start_up(turns=3):
     return sorted(rows, key=lambda row: row["whole"])[len(rows) // 2]
 
 
+def _machine():
+    from sensegen_tf.training.run_directory import machine
+
+    return machine()
+
+
 def _versions():
     return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "torch")}
 
 
 def _growth(over):
     pair = {name: TRAINING[name] for name in ("ours", "PyTorch")}
-    measured = {"training": growth(pair, GROWTH[over], FLAGS.growth_turns)}
+    measured = {"training": growth(pair, GROWTH[over], FLAGS.growth_repeats)}
     if over in ("steps", "batch"):
         rollout = {name: SAMPLING[name] for name in ("ours", "PyTorch")}
-        measured["sampling"] = growth(rollout, GROWTH[over], FLAGS.growth_turns)
+        measured["sampling"] = growth(rollout, GROWTH[over], FLAGS.growth_repeats)
     return measured
 
 
-SECTIONS = {
-    "machine": machine,
+PARTS = {
+    "machine": _machine,
     "versions": _versions,
     "start_up": start_up,
-    "training": lambda: compare(TRAINING, TRAINING_CASES, FLAGS.turns),
+    "training": lambda: compare(TRAINING, TRAINING_CASES, FLAGS.repeats),
     "memory": lambda: compare(MEMORY, TRAINING_CASES, 1),
-    "compiled": lambda: compare(COMPILED, TRAINING_CASES[1:2], FLAGS.turns),
-    "sampling": lambda: compare(SAMPLING, SAMPLING_CASES, FLAGS.turns),
+    "compiled": lambda: compare(COMPILED, TRAINING_CASES[1:2], FLAGS.repeats),
+    "sampling": lambda: compare(SAMPLING, SAMPLING_CASES, FLAGS.repeats),
     **{over: functools.partial(_growth, over) for over in GROWTH},
 }
-flags.DEFINE_list("sections", list(SECTIONS), "what is measured; the rest is taken from runs/speed.json as it was")
 
 
-def main(_):
+def main():
     measured = read_json(MEASURED) if os.path.exists(MEASURED) else {}
-    for name in FLAGS.sections:
-        measured[name] = SECTIONS[name]()
+    for name in FLAGS.parts:
+        measured[name] = PARTS[name]()
         os.makedirs(os.path.dirname(MEASURED), exist_ok=True)
         with open(MEASURED, "w", encoding="utf-8") as file:
             json.dump(measured, file, default=dataclasses.asdict)
     measured = read_json(MEASURED)
     sizes = {over: [getattr(case, over) for case in cases] for over, cases in GROWTH.items()}
-    speed_report.draw(measured, sizes)
-    write_section("speed", speed_report.report(measured, sizes))
+    picture = "pictures/speed.png"
+    speed_report.draw(measured, sizes, os.path.join(results.HERE, picture))
+    results.keep(
+        "speed",
+        "benchmark",
+        command="python experiments/speed.py",
+        title="Speed and memory of training and sampling",
+        machine=measured["machine"],
+        versions=measured["versions"],
+        text=speed_report.TEXT,
+        tables=speed_report.tables(measured, sizes["steps"]),
+        pictures={"how cost grows": picture},
+    )
 
 
 if __name__ == "__main__":
-    app.run(main)
+    define_flags()
+    commands.run(main)

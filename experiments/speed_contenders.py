@@ -1,4 +1,4 @@
-"""Who competes in speed.py: each contender runs alone in a process of its own and is told when to work.
+"""Who competes in speed.py: each contender runs in a process of its own and works when it is asked to.
 
 A contender is a function of a case that builds and returns a function which works once. All models are the published
 one (LSTM layers, 128 sigmoid units, a mixture) and learn by the same likelihood, with Adam and clipped gradients.
@@ -46,34 +46,39 @@ def _tensorflow():
 
 
 def _models(case, **how):
+    """The generator and the discriminator of a case, built."""
+    from sensegen_tf.models import config
     from sensegen_tf.models.discriminator import Discriminator
     from sensegen_tf.models.generator import Generator
-    from sensegen_tf.models.zoo import DiscriminatorConfig, GeneratorConfig
 
-    generator = Generator(GeneratorConfig((case.units,) * case.layers, DENSE, case.components), case.channels, **how)
-    discriminator = Discriminator(DiscriminatorConfig((64,), 16), case.channels)
+    network = config.NetworkConfig(units=(case.units,) * case.layers, dense_units=DENSE)
+    head = config.JointHeadConfig(components=case.components, scale_floor=FLOOR)
+    generator = Generator(config.GeneratorConfig(network=network, head=head), case.channels, **how)
+    smaller = config.NetworkConfig(units=(64,), dense_units=16)
+    discriminator = Discriminator(config.DiscriminatorConfig(network=smaller), case.channels)
     generator.build()
     discriminator.build()
     return generator, discriminator
 
 
-def _trainer(generator, discriminator, case):
-    from sensegen_tf.training.distribution import Distribution
-    from sensegen_tf.training.loop import Trainer, TrainingConfig
-    from sensegen_tf.training.schedule import alternating
-
-    config = TrainingConfig(case.batch, 1e-3, 1e-3, "none", 1.0, 1, 1e9, 0)
-    return Trainer(generator, discriminator, alternating(1), config, Distribution("none"))
-
-
 def ours_training(case, precision="float32"):
-    """The generator's step as `sensegen_tf.train` runs it."""
+    """The generator's step as training runs it."""
     tf = _tensorflow()
-    trainer = _trainer(*_models(case, native=True, precision=precision), case)
+    from sensegen_tf.training.compiled import CompiledGenerator
+    from sensegen_tf.training.distribution import Distribution
+    from sensegen_tf.training.learning import LearningConfig
+    from sensegen_tf.training.steps import GeneratorBatch, GeneratorStep
+    from sensegen_tf.training.update import Updater
+
+    generator, discriminator = _models(case, use_xla=True, precision=precision)
+    how = {"config": LearningConfig(batch_size=case.batch), "distribution": Distribution()}
+    updater = Updater(generator, learning_rate=1e-3, steps=1, **how)
+    step = GeneratorStep(CompiledGenerator(generator), discriminator, updater=updater, **how)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
     nobody = tf.zeros([case.batch], tf.int32)
-    batch = series, nobody, nobody, tf.zeros([case.batch, 0]), tf.zeros([case.batch, case.steps, 0])
-    return lambda: float(trainer.players.generator_step(batch)[0])
+    none = tf.zeros([case.batch, 0]), tf.zeros([case.batch, case.steps, 0])
+    batch = GeneratorBatch(series, nobody, nobody, *none, rollouts=())
+    return lambda: float(step(batch).loss)
 
 
 def keras_training(case):
@@ -81,12 +86,12 @@ def keras_training(case):
     tf = _tensorflow()
     import keras
 
-    from sensegen_tf.layers.head import Anchor
-    from sensegen_tf.layers.mixture import MixtureHead
+    from sensegen_tf.layers.heads.base import Reference
+    from sensegen_tf.layers.heads.joint import JointHead
     from sensegen_tf.training import losses
 
     recurrent = [keras.layers.LSTM(case.units, return_sequences=True) for _ in range(case.layers)]
-    head = MixtureHead(case.channels, case.components, FLOOR)
+    head = JointHead(case.channels, case.components, scale_floor=FLOOR)
     model = keras.Sequential(
         [keras.Input((None, case.channels)), *recurrent, keras.layers.Dense(DENSE, activation="sigmoid"), head]
     )
@@ -94,16 +99,16 @@ def keras_training(case):
     optimizer.build(model.trainable_variables)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
 
-    flat = [case.batch, case.steps, 1]
-    nowhere = Anchor(
-        tf.zeros([*flat, case.channels]), tf.ones([case.channels])[None], tf.zeros([*flat, 0, case.channels])
+    blocks = [case.batch, case.steps, 1]
+    absolute = Reference(
+        tf.zeros([*blocks, case.channels]), tf.ones([1, case.channels]), tf.zeros([*blocks, 0, case.channels])
     )
 
     @tf.function
     def step(series):
         with tf.GradientTape() as tape:
             raw = model(tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]]))
-            log_prob = head.distribution(head.unpack(raw), nowhere).log_prob(series[:, :, None])
+            log_prob = head.distribution(head.unpack(raw), absolute).log_prob(series[:, :, None])
             loss = losses.negative_log_likelihood(log_prob, 1)
         variables = [variable.value for variable in model.trainable_variables]
         optimizer.apply(tape.gradient(loss, variables), model.trainable_variables)
@@ -165,22 +170,26 @@ def torch_training(case, precision="float32", compiled=False):
 
 
 def ours_sampling(case, how="compiled"):
-    """A rollout from noise; "compiled" with XLA in parts, "graph" as a server runs it, "stream" a call a step."""
+    """A rollout from noise: "compiled" with XLA, "graph" as a server runs it, or "stream" with a call a step."""
     tf = _tensorflow()
-    generator, discriminator = _models(case)
-    noise, series_noise = tf.function(generator.noise)(tf.range(case.batch, dtype=tf.int64), case.steps)
-    condition = tf.zeros([case.batch, 0])
+    from sensegen_tf.models.structures import Noise
+    from sensegen_tf.training.compiled import CompiledGenerator
+
+    generator, _ = _models(case)
+    compiled = CompiledGenerator(generator)
+    noise = compiled.noise(tf.range(case.batch, dtype=tf.int64), tf.constant(case.steps))
+    label = tf.zeros([case.batch], tf.int32)
     if how == "compiled":
-        trainer = _trainer(generator, discriminator, case)
-        return lambda: trainer.players.generate(noise, series_noise, tf.zeros([case.batch], tf.int32)).numpy()[0, 0, 0]
+        return lambda: compiled.generate(noise, label).numpy()[0, 0, 0]
     if how == "graph":
-        rollout = tf.function(generator.rollout)
-        return lambda: rollout(noise, condition).numpy()[0, 0, 0]
+        rollout = tf.function(lambda *noise: generator.generate(Noise(*noise), label))
+        return lambda: rollout(*noise).numpy()[0, 0, 0]
     step = tf.function(generator.step, jit_compile=True)
-    noises = tf.unstack(noise, axis=1)
+    noises = tf.unstack(noise.steps, axis=1)
+    first = generator.initial_state(generator.sample_condition(label, noise.series))
 
     def work():
-        sample, state = generator.begin(noises[0], condition)
+        sample, state = generator.begin(noises[0], first)
         for each in noises[1:]:
             sample, state = step(each, state)
         return sample.numpy()[0, 0, 0]
@@ -249,7 +258,7 @@ def _memory(what):
 
 
 def serve(connection, contender, case, options):
-    """A process: builds, warms up, works when told to and answers with seconds; at the end with its memory in MB."""
+    """A process: builds, warms up, works when asked to and answers with seconds; at the end with its memory in MB."""
     (_torch if contender.__name__.startswith("torch") else _tensorflow)()
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # The peak starts anew from here.

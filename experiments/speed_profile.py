@@ -1,6 +1,8 @@
 """Where the time of a training step goes: core time by kind of work, from TensorFlow's profiler.
 
-python experiments/speed_profile.py --precision=float32
+    pip install -e . && python experiments/speed_profile.py
+
+The profiler slows the step down, so shares count, not seconds. Keeps results/speed_profile.json.
 """
 
 import collections
@@ -9,12 +11,13 @@ import os
 import re
 import tempfile
 
+import results
 import speed_contenders as contenders
-from absl import app, flags
 
-FLAGS = flags.FLAGS
-flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "of the products")
+from sensegen_tf import commands
 
+PRECISIONS = "float32", "bfloat16"
+CASE = contenders.Case(64, 128, 3)
 # What an event's name says about it; the first that fits counts.
 KINDS = {
     "products in the loops": r"^MatMul$|^wrapped_dot|^dot",
@@ -23,6 +26,7 @@ KINDS = {
     "casts and transposes": r"Cast|ranspose",
     "gates, factors and copies in the loops, mixture, Adam": r"fusion|concat|^copy|^wrapped|^bitcast|^multiply|^add",
 }
+REST = "the rest"
 WAITING = r"BlockUntilReady|KernelAndDeviceFunc|^EagerExecute|^end:|Await|ProcessAsync|^TFE|ExecuteAsyncOnStream"
 
 
@@ -46,8 +50,9 @@ def self_times(space):
     return totals
 
 
-def main(_):
-    work = contenders.ours_training(contenders.Case(64, 128, 3), precision=FLAGS.precision)
+def profile(precision):
+    """Kind of work -> its share of the core time of a step."""
+    work = contenders.ours_training(CASE, precision=precision)
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
@@ -64,10 +69,30 @@ def main(_):
     kinds = collections.Counter()
     for name, milliseconds in totals.items():
         if not re.search(WAITING, name):
-            kinds[next((kind for kind, fits in KINDS.items() if re.search(fits, name)), "the rest")] += milliseconds
-    for kind, milliseconds in kinds.most_common():
-        print(f"| {kind} | {milliseconds:.0f} ms | {milliseconds / kinds.total():.0%} |")
+            kinds[next((kind for kind, fits in KINDS.items() if re.search(fits, name)), REST)] += milliseconds
+    return {kind: kinds[kind] / kinds.total() for kind in [*KINDS, REST]}
+
+
+def main():
+    from sensegen_tf.training.run_directory import machine
+
+    found = [profile(precision) for precision in PRECISIONS]
+    results.keep(
+        "speed_profile",
+        "benchmark",
+        command="python experiments/speed_profile.py",
+        title="Where the time of a training step goes",
+        machine=machine(),
+        text=[f"One training step, B {CASE.batch}, T {CASE.steps}, C {CASE.channels}."],
+        tables={
+            "shares": {
+                "text": "Share of the core time, %.",
+                "columns": ["work", *PRECISIONS],
+                "rows": [[kind, *(round(100 * shares[kind]) for shares in found)] for kind in found[0]],
+            }
+        },
+    )
 
 
 if __name__ == "__main__":
-    app.run(main)
+    commands.run(main)

@@ -1,82 +1,79 @@
-"""What speed.py measured, as a section of RESULTS.md and as pictures/speed.png."""
+"""What speed.py measured, as the tables of its result and as a picture."""
 
-import os
 import statistics
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from speed_contenders import BOUND_FLOP, Case
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+TEXT = [
+    "Random series of 64 windows, 3 x 256 units, 24 components, seed 0. T: steps, C: channels, B: batch.",
+    "Contenders work one after the other, each in a process of its own, so that what slows the machine slows all.",
+    "PyTorch: `nn.LSTM` (oneDNN), the same head, denormals flushed, a thread a core; tuned: glibc set to keep freed "
+    "memory (`MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000`), since otherwise page faults take "
+    "a third of its step.",
+    "Keras: `keras.layers.LSTM` in a `tf.function`. The bound is a product of 4096 x 1024 by 1024 x 1024 in the type.",
+]
+# Batch -> targets of ours: share of the bound, microseconds a step, times PyTorch's loop.
+_SAMPLING_TARGETS = {256: (0.8, None, None), 1: (None, 100, 10)}
+_TRAINING_TARGETS = {"best float32": 1.2, "best": 1.5, "Keras": 3, "bound": 0.6}
+_START_UP_TARGETS = {"all": 20, "ours": 8}
+# Growth of the cost a step that counts as flat.
+_FLAT = 1.1
 
 
-def _ratio(slow, fast):
-    """How many times faster `fast` is, turn by turn: median and quartiles."""
+def _ratio(slow, fast, target=None):
+    """How many times faster `fast` is, repeat by repeat: median, quartiles, and whether a target is met."""
     ratios = sorted(a / b for a, b in zip(slow["seconds"], fast["seconds"], strict=True))
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
-    return middle, low, high
+    found = {"value": round(middle, 2), "low": round(low, 2), "high": round(high, 2)}
+    return found if target is None else found | {"met": middle >= target}
 
 
-def _text(ratio, target=None):
-    middle, low, high = ratio
-    verdict = "" if target is None else f": {_verdict(middle >= target)}"
-    return f"{middle:.2f} ({low:.2f}-{high:.2f}){verdict}"
+def _share(result, flop, bound, target=None, *, bound_flop=BOUND_FLOP):
+    """Arithmetic rate as a share of the bound's, as `_ratio`."""
+    return _ratio({"seconds": [seconds * flop / bound_flop for seconds in bound["seconds"]]}, result, target)
 
 
 def _median(result):
     return statistics.median(result["seconds"])
 
 
-def _share(result, flop, bound, bound_flop):
-    """Arithmetic rate as a share of the bound's, turn by turn: median and quartiles."""
-    scaled = {"seconds": [seconds * flop / bound_flop for seconds in bound["seconds"]]}
-    return _ratio(scaled, result)
+def _table(text, columns, rows):
+    return {"text": text, "columns": columns, "rows": rows}
 
 
-def _verdict(met):
-    return "met" if met else "**missed**"
-
-
-def _table(columns, rows):
-    """A Markdown table as lines; every row is a list of texts."""
-    return [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
-
-
-def _training(measured):
-    columns = [
-        "T, C",
-        "float32 / PyTorch float32 as installed",
-        "float32 / PyTorch's best float32 (1.2)",
-        "bfloat16 / PyTorch's best (1.5)",
-        "float32 / Keras (3)",
-        "bfloat16 / Keras (3)",
-        "float32 share of bound (0.6)",
-        "bfloat16 share of bound (0.6)",
-    ]
-    rows = []
-    for values, results in measured["training"]:
+def _training_ratios(measured):
+    columns = ["T, C", "float32 / PyTorch float32 as installed", "float32 / PyTorch's best float32 (target 1.2)"]
+    columns += ["bfloat16 / PyTorch's best (1.5)", "float32 / Keras (3)", "bfloat16 / Keras (3)"]
+    columns += ["float32, share of the bound (0.6)", "bfloat16, share of the bound (0.6)"]
+    rows, target = [], _TRAINING_TARGETS
+    for values, found in measured["training"]:
         case = Case(**values)
         flop = 3 * case.flop()
-        peers = {name: result for name, result in results.items() if name.startswith("PyTorch")}
+        peers = {name: result for name, result in found.items() if name.startswith("PyTorch")}
         best = min(peers.values(), key=_median)
         best_float32 = min((result for name, result in peers.items() if "bfloat16" not in name), key=_median)
-        ours, half = results["ours"], results["ours, bfloat16"]
+        ours, half = found["ours"], found["ours, bfloat16"]
         rows.append(
             [
                 f"{case.steps}, {case.channels}",
-                _text(_ratio(results["PyTorch"], ours)),
-                _text(_ratio(best_float32, ours), 1.2),
-                _text(_ratio(best, half), 1.5),
-                _text(_ratio(results["Keras"], ours), 3),
-                _text(_ratio(results["Keras"], half), 3),
-                _text(_share(ours, flop, results["bound"], BOUND_FLOP), 0.6),
-                _text(_share(half, flop, results["bound, bfloat16"], BOUND_FLOP), 0.6),
+                _ratio(found["PyTorch"], ours),
+                _ratio(best_float32, ours, target["best float32"]),
+                _ratio(best, half, target["best"]),
+                _ratio(found["Keras"], ours, target["Keras"]),
+                _ratio(found["Keras"], half, target["Keras"]),
+                _share(ours, flop, found["bound"], target["bound"]),
+                _share(half, flop, found["bound, bfloat16"], target["bound"]),
             ]
         )
-    return _table(columns, rows)
+    text = (
+        "Training step: how many times as fast, taken repeat by repeat: the median, in brackets the quartiles. Targets "
+    )
+    return _table(text + "stand in the headings.", columns, rows)
 
 
-def _seconds(measured):
+def _training_seconds(measured):
     def cell(name, result, case):
         seconds = _median(result)
         if name.startswith("bound"):
@@ -84,111 +81,95 @@ def _seconds(measured):
         return f"{seconds:.3f} s, {3 * case.flop() / seconds / 1e9:.0f} GFLOP/s"
 
     rows = []
-    for values, results in measured["training"]:
+    for values, found in measured["training"]:
         case = Case(**values)
-        rows.append([f"{case.steps}, {case.channels}", *(cell(*named, case) for named in results.items())])
-    return _table(["T, C", *measured["training"][0][1]], rows)
+        rows.append([f"{case.steps}, {case.channels}", *(cell(name, each, case) for name, each in found.items())])
+    return _table("Training step: seconds and arithmetic rate.", ["T, C", *measured["training"][0][1]], rows)
+
+
+def _compiled(measured):
+    ((values, found),) = measured["compiled"]
+    text = (
+        f"`torch.compile` at T {values['steps']}, C {values['channels']}. PyTorch's best is taken without it where it "
+    )
+    rows = [[name, round(_median(result), 3)] for name, result in found.items()]
+    return _table(text + "does not help.", ["contender", "seconds"], rows)
 
 
 def _memory(measured):
     rows = []
-    for values, results in measured["memory"]:
-        met = results["ours"]["memory"] <= results["PyTorch"]["memory"]
-        megabytes = [f"{result['memory']:.0f}" for result in results.values()]
-        rows.append([f"{values['steps']}, {values['channels']}", *megabytes, _verdict(met)])
-    return _table(["T, C", *measured["memory"][0][1], "ours at most PyTorch's"], rows)
-
-
-# Batch -> what is asked of ours: share of the bound, us a step, times PyTorch's loop.
-ASKED = {256: (0.8, None, None), 1: (None, 100, 10)}
+    for values, found in measured["memory"]:
+        met = found["ours"]["memory"] <= found["PyTorch"]["memory"]
+        megabytes = [round(result["memory"]) for result in found.values()]
+        rows.append([f"{values['steps']}, {values['channels']}", *megabytes, {"met": met}])
+    text = "Memory that building and stepping take at most beyond the imports, MB of resident size."
+    return _table(text, ["T, C", *measured["memory"][0][1], "ours at most PyTorch's"], rows)
 
 
 def _sampling(measured):
     rows = []
-    for values, results in measured["sampling"]:
+    for values, found in measured["sampling"]:
         case = Case(**values)
-        for name, result in results.items():
+        for name, result in found.items():
             if name.startswith("bound"):
                 continue
-            share, most, times = ASKED[case.batch] if name == "ours" else (None, None, None)
-            step = _median(result) / case.steps * 1e6
-            verdict = f": {_verdict(step <= most)}" if most else ""
-            faster = _text(_ratio(results["PyTorch"], result), times)
-            rows.append(
-                [
-                    str(case.batch),
-                    name,
-                    f"{step:.0f}{verdict}",
-                    _text(_ratio(results["bound"], result), share),
-                    faster,
-                ]
-            )
-    return _table(["B", "contender", "us a step", "share of the bound", "against PyTorch's loop"], rows)
+            share, most, times = _SAMPLING_TARGETS[case.batch] if name == "ours" else (None, None, None)
+            step = round(_median(result) / case.steps * 1e6)
+            cells = [step if most is None else {"value": step, "met": step <= most}]
+            cells += [_ratio(found["bound"], result, share), _ratio(found["PyTorch"], result, times)]
+            rows.append([str(case.batch), name, *cells])
+    text = (
+        "Sampling 128 steps, C 3. Targets: B 256, at least 0.8 of the bound; B 1, at most 100 microseconds a step and "
+        "10 times PyTorch's loop. The bound is the products of the same shapes in an empty loop."
+    )
+    return _table(text, ["B", "contender", "microseconds a step", "share of the bound", "against PyTorch's loop"], rows)
 
 
-def _flatness(measured, sizes):
+def _growth(measured, sizes):
     rows = []
     for what in ("training", "sampling"):
-        for name, results in measured["steps"][what].items():
-            costs = [_median(result) / size for result, size in zip(results, sizes, strict=True)]
-            relative = [cost / costs[0] for cost in costs]
-            flat = "does not grow" if max(relative) <= 1.1 else "grows"
-            rows.append([f"{what}, {name}", *(f"{each:.2f}" for each in relative), flat])
-    return _table(["", *(f"T {size}" for size in sizes), ""], rows)
-
-
-def report(measured, growth):
-    """The section, from what speed.py measured and the sizes over which cost was followed."""
-    ((values, compiled),) = measured["compiled"]
-    start, versions = measured["start_up"], ", ".join(f"{k} {v}" for k, v in measured["versions"].items())
-    own = start["whole"] - start["libraries"] - start["data"] - start["step"]
-    helped = {name: _median(result) for name, result in compiled.items()}
-    return "\n".join(
-        [
-            '`pip install -e ".[bench]" && python experiments/speed.py`',
-            "",
-            f"{measured['machine']}; {versions}; seed 0, random series of 64 windows, 3 x 256 units, 24 components.",
-            "Contenders take turns, each in a process of its own; a ratio is taken turn by turn: its median and, in",
-            "brackets, its quartiles. PyTorch: `nn.LSTM` (oneDNN), the same head, denormals flushed, a thread a core;",
-            "tuned: glibc told to keep freed memory (`MALLOC_MMAP_THRESHOLD_=1000000000",
-            "MALLOC_TRIM_THRESHOLD_=4000000000`), since otherwise page faults take a third of its step. Keras:",
-            "`keras.layers.LSTM` in a `tf.function`. The bound is a product of 4096 x 1024 by 1024 x 1024 in the type.",
-            "",
-            "**Training step**, how many times as fast (targets in the headings):",
-            "",
-            *_training(measured),
-            "",
-            *_seconds(measured),
-            "",
-            f"`torch.compile` at T {values['steps']}, C {values['channels']}: "
-            + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in helped.items())
-            + "; PyTorch's best is taken without it where it does not help.",
-            "",
-            "**Memory** that building and stepping take at most beyond the imports, MB of resident size:",
-            "",
-            *_memory(measured),
-            "",
-            "**Sampling** 128 steps, C 3 (targets: B 256, at least 0.8 of the bound; B 1, at most 100 us a step and 10",
-            "times PyTorch's loop). The bound is the products of the same shapes in an empty loop.",
-            "",
-            *_sampling(measured),
-            "",
-            "**Growth with the length**, cost a step against that at T 128 (B 16, C 3; target: flat within 10 %); it",
-            "may fall, since what a training step or a call costs once is spread over more steps:",
-            "",
-            *_flatness(measured, growth["steps"]),
-            "",
-            f"**Start-up**, from `python -m sensegen_tf.train` to the end of the first step: {start['whole']:.1f} s",
-            f"(target: at most 20), of which the libraries' imports {start['libraries']:.1f} s, reading the data",
-            f"{start['data']:.1f} s, a step {start['step']:.1f} s, and our imports, building, tracing and compiling",
-            f"{own:.1f} s (target: at most 8).",
-            "",
-            "![How cost grows](pictures/speed.png)",
-        ]
+        for name, found in measured["steps"][what].items():
+            costs = [_median(result) / size for result, size in zip(found, sizes, strict=True)]
+            relative = [round(cost / costs[0], 2) for cost in costs]
+            rows.append([f"{what}, {name}", *relative, "does not grow" if max(relative) <= _FLAT else "grows"])
+    text = (
+        "Growth with the length: cost a step against that at T 128 (B 16, C 3; target: flat within 10 %). It may fall, "
+        "since what a training step or a call costs once is spread over more steps."
     )
+    return _table(text, ["", *(f"T {size}" for size in sizes), ""], rows)
 
 
-def draw(measured, growth):
+def _start_up(measured):
+    found, most = measured["start_up"], _START_UP_TARGETS
+    ours = found["whole"] - found["libraries"] - found["data"] - found["step"]
+
+    def limited(seconds, name):
+        return [{"value": round(seconds, 1), "met": seconds <= most[name]}, f"at most {most[name]}"]
+
+    rows = [
+        ["all", *limited(found["whole"], "all")],
+        ["the libraries' imports", round(found["libraries"], 1), ""],
+        ["reading the data", round(found["data"], 1), ""],
+        ["a step", round(found["step"], 1), ""],
+        ["our imports, building, tracing, compiling", *limited(ours, "ours")],
+    ]
+    return _table("Start-up of a training, to the end of the first step.", ["what", "seconds", "target"], rows)
+
+
+def tables(measured, sizes):
+    """The tables, from what speed.py measured and the lengths over which cost was followed."""
+    return {
+        "training_ratios": _training_ratios(measured),
+        "training_seconds": _training_seconds(measured),
+        "compiled": _compiled(measured),
+        "memory": _memory(measured),
+        "sampling": _sampling(measured),
+        "growth": _growth(measured, sizes),
+        "start_up": _start_up(measured),
+    }
+
+
+def draw(measured, growth, path):
     """Cost over each size: a training step, and sampling."""
     figure = Figure(figsize=(15, 6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -198,11 +179,11 @@ def draw(measured, growth):
             if what not in measured[over]:
                 axis.set_axis_off()
                 continue
-            for name, results in measured[over][what].items():
-                axis.plot(sizes, [_median(result) for result in results], marker=".", label=name)
+            for name, found in measured[over][what].items():
+                axis.plot(sizes, [_median(result) for result in found], marker=".", label=name)
             axis.set(xlabel=over, ylabel=f"{what} [s]", xscale="log", yscale="log")
             axis.set_xticks(sizes, map(str, sizes), fontsize=8)
             axis.minorticks_off()
             axis.grid(alpha=0.3)
     axes[0, 0].legend(fontsize=8)
-    figure.savefig(os.path.join(HERE, "pictures", "speed.png"), dpi=80)
+    figure.savefig(path, dpi=80)

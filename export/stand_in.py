@@ -4,8 +4,8 @@
     python export/stand_in.py --models=export/models --grpc_port=8500 --rest_port=8501
 
 It serves the highest version of every model in the folder: `Predict` over gRPC, `:predict` in the row format over REST.
-Requests of one signature that come together are joined as the server's batcher does it: rows one after another, filled
-up to an allowed size with copies of a row, run once, split again. It does not poll, has no metrics, and is not fast.
+Requests of one signature that come together are joined as the server's batcher does it: one after another, filled up to
+an allowed size with copies of an example, run once, split again. It does not poll, has no metrics, and is not fast.
 """
 
 import argparse
@@ -43,7 +43,7 @@ class Batcher:
         threading.Thread(target=self._work, daemon=True).start()
 
     def run(self, inputs):
-        """Output name -> array [rows, ...] for input name -> array [rows, ...].
+        """Output name -> array [B, ...] for input name -> array [B, ...].
 
         Raises:
           BadRequest: unknown, missing or ill-typed inputs, or what the graph itself refuses.
@@ -55,7 +55,7 @@ class Batcher:
             if value.dtype != spec.dtype.as_numpy_dtype or value.ndim != spec.shape.rank:
                 raise BadRequest(f"{name} must be {spec.dtype.name} of rank {spec.shape.rank}")
         if len({len(value) for value in inputs.values()}) > 1:
-            raise BadRequest("all inputs must have as many rows")
+            raise BadRequest("all inputs must have the same batch size")
         answer = concurrent.futures.Future()
         self._waiting.put((inputs, answer))
         return answer.result()
@@ -63,13 +63,13 @@ class Batcher:
     def _work(self):
         while True:
             batch = [self._waiting.get()]
-            rows = _rows(batch[0][0])
-            while rows < ALLOWED_SIZES[-1]:
+            size = _batch_size(batch[0][0])
+            while size < ALLOWED_SIZES[-1]:
                 try:
                     batch.append(self._waiting.get(timeout=TIMEOUT))
                 except queue.Empty:
                     break
-                rows += _rows(batch[-1][0])
+                size += _batch_size(batch[-1][0])
             self._answer(batch)
 
     def _answer(self, batch):
@@ -86,7 +86,7 @@ class Batcher:
             answer.set_result(values)
 
     def _together(self, requests):
-        sizes = [_rows(each) for each in requests]
+        sizes = [_batch_size(each) for each in requests]
         inputs = {name: _joined([each[name] for each in requests]) for name in requests[0]}
         total = sum(sizes)
         allowed = next((size for size in ALLOWED_SIZES if size >= total), total)
@@ -96,15 +96,15 @@ class Batcher:
         outputs = self._function(**{name: tf.constant(value) for name, value in inputs.items()})
         ends = np.cumsum(sizes)
         split = {name: np.split(value.numpy()[:total], ends[:-1]) for name, value in outputs.items()}
-        return [{name: parts[number] for name, parts in split.items()} for number in range(len(requests))]
+        return [{name: values[number] for name, values in split.items()} for number in range(len(requests))]
 
 
-def _rows(inputs):
+def _batch_size(inputs):
     return len(next(iter(inputs.values())))
 
 
 def _joined(arrays):
-    """Rows one after another; shorter ones are padded, as the server does with `pad_variable_length_inputs`."""
+    """Examples one after another; shorter ones are padded, as the server does with `pad_variable_length_inputs`."""
     shape = np.max([each.shape[1:] for each in arrays], 0).astype(int) if arrays[0].ndim > 1 else ()
     padded = [
         np.pad(each, [(0, 0), *((0, most - own) for most, own in zip(shape, each.shape[1:], strict=True))])
@@ -151,19 +151,21 @@ class Models(prediction_service_pb2_grpc.PredictionServiceServicer):
             response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
         return response
 
-    def predict_rows(self, model, request):
+    def predict_instances(self, model, request):
         """The answer to a REST request in the row format, and its HTTP status."""
         try:
-            rows, signature = request["instances"], request.get("signature_name", "serving_default")
+            instances, signature = request["instances"], request.get("signature_name", "serving_default")
             specs = self._loaded[model].signatures[signature].structured_input_signature[1]
             inputs = {
-                name: np.array([row[name] for row in rows], spec.dtype.as_numpy_dtype) for name, spec in specs.items()
+                name: np.array([each[name] for each in instances], spec.dtype.as_numpy_dtype)
+                for name, spec in specs.items()
             }
             outputs = self.run(model, signature, inputs)
         except (BadRequest, KeyError, TypeError, ValueError, IndexError) as error:
             return {"error": f"{type(error).__name__}: {error}"}, 400
         listed = {name: value.tolist() for name, value in outputs.items()}
-        return {"predictions": [{name: value[row] for name, value in listed.items()} for row in range(len(rows))]}, 200
+        predictions = [{name: value[place] for name, value in listed.items()} for place in range(len(instances))]
+        return {"predictions": predictions}, 200
 
 
 def serve(folder, grpc_port=0, rest_port=0):
@@ -177,7 +179,7 @@ def serve(folder, grpc_port=0, rest_port=0):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer, status = models.predict_rows(self.path.split("/")[-1].partition(":")[0], json.loads(body))
+            answer, status = models.predict_instances(self.path.split("/")[-1].partition(":")[0], json.loads(body))
             encoded = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

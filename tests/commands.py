@@ -1,5 +1,6 @@
-"""Our programs, each in a process of its own that finds TensorFlow imported: a fork server imports it once."""
+"""Our programs: in processes of their own, which find TensorFlow imported by a fork server, or loaded in this one."""
 
+import contextlib
 import multiprocessing
 import os
 import runpy
@@ -7,14 +8,18 @@ import subprocess
 import sys
 import tempfile
 
+from absl import flags
+
+from sensegen_tf import commands
+
 _SERVED = multiprocessing.get_context("forkserver")
 _SERVED.set_forkserver_preload(["tests.preloaded"])
 
 
 def command(module, *words, **given):
     """The command line of one of our programs."""
-    flags = [f"--{name}={value}" for name, value in given.items()]
-    return [sys.executable, "-m", f"sensegen_tf.{module}", *flags, *words]
+    settings = [f"--{name}={value}" for name, value in given.items()]
+    return [sys.executable, "-m", f"sensegen_tf.{module}", *settings, *words]
 
 
 def run(module, *words, **given):
@@ -33,6 +38,18 @@ def run(module, *words, **given):
             each.seek(0)
             texts.append(each.read().decode())
     return subprocess.CompletedProcess(arguments, process.exitcode, *texts)
+
+
+@contextlib.contextmanager
+def loaded(module, *words, **given):
+    """Context manager: the names of one of our programs, its flags parsed and checked, in this process and not run."""
+    names = runpy.run_module(f"sensegen_tf.{module}", run_name="loaded")
+    try:
+        flags.FLAGS(command(module, *words, **given)[2:])
+        commands.check_flags()
+        yield names
+    finally:
+        commands.pop_topics()
 
 
 def run_without(packages, folder, module, **given):

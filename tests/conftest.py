@@ -1,4 +1,4 @@
-"""Fixtures that several tests share."""
+"""The tiers of the tests, and fixtures that several tests share."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from tests.commands import run
 TINY = {
     "source": "watch",
     "channels": "ax,ay,az",
-    "model": "sensegen_small",
+    "preset": "sensegen_small",
     "window_length": "24",
     "stride": "200",
     "batch_size": "8",
@@ -21,6 +21,15 @@ TINY = {
     "checkpoint_seconds": "0",
     "calibrate": "false",
 }
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="run every test, not the fast tier alone")
+
+
+def pytest_configure(config):
+    if config.option.all:
+        config.option.markexpr = ""
 
 
 def shared(name):
@@ -56,9 +65,9 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def conditional(tmp_path_factory):
-    """The same of a conditional model, whose generator also heard the discriminator and was calibrated."""
+    """The same of a conditional model, which was also trained adversarially and calibrated."""
     both = {"generator_objective": "both", "adversarial_batch_size": "4"}
-    changes = {"model": "sensegen_accel", "calibrate": "true", **both}
+    changes = {"preset": "sensegen_accel", "calibrate": "true", **both}
     return train_once(tmp_path_factory, "conditional", **{**TINY, **changes})
 
 

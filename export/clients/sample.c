@@ -4,8 +4,8 @@
  *   gcc -O2 -o sample sample.c -I$TF/include -L$TF -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 -Wl,-rpath,$TF
  *   ./sample export/models/quickstart/1 LENGTH LABEL SEED [SEED ...]
  *
- * Prints a line a sample: row, sample number, values of the channels in physical units. LABEL is the number of a label in the
- * model card; models that are not conditional ignore it.
+ * Prints a line a sample: number of the series, number of the sample, values of the channels in physical units. LABEL is the
+ * place of a label in the model card's list, from 0; models that are not conditional ignore it.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -75,7 +75,7 @@ static TF_Output tensor(TF_Graph *graph, Bytes meta_graph, uint64_t map, const c
 
 int main(int argc, char **argv) {
     if (argc < 5) fail("usage", "sample MODEL LENGTH LABEL SEED [SEED ...]");
-    int64_t rows = argc - 4;
+    int64_t count = argc - 4;
     TF_Status *status = TF_NewStatus();
     TF_Graph *graph = TF_NewGraph();
     TF_Buffer *meta = TF_NewBuffer();
@@ -84,13 +84,13 @@ int main(int argc, char **argv) {
     TF_Session *session = TF_LoadSessionFromSavedModel(options, NULL, argv[1], tags, 1, graph, meta, status);
     if (TF_GetCode(status) != TF_OK) fail("cannot load the model", TF_Message(status));
 
-    TF_Tensor *seed = TF_AllocateTensor(TF_INT64, &rows, 1, rows * sizeof(int64_t));
-    TF_Tensor *length = TF_AllocateTensor(TF_INT32, &rows, 1, rows * sizeof(int32_t));
-    TF_Tensor *label = TF_AllocateTensor(TF_INT32, &rows, 1, rows * sizeof(int32_t));
-    for (int64_t row = 0; row < rows; row++) {
-        ((int64_t *)TF_TensorData(seed))[row] = atoll(argv[4 + row]);
-        ((int32_t *)TF_TensorData(length))[row] = atoi(argv[2]);
-        ((int32_t *)TF_TensorData(label))[row] = atoi(argv[3]);
+    TF_Tensor *seed = TF_AllocateTensor(TF_INT64, &count, 1, count * sizeof(int64_t));
+    TF_Tensor *length = TF_AllocateTensor(TF_INT32, &count, 1, count * sizeof(int32_t));
+    TF_Tensor *label = TF_AllocateTensor(TF_INT32, &count, 1, count * sizeof(int32_t));
+    for (int64_t series = 0; series < count; series++) {
+        ((int64_t *)TF_TensorData(seed))[series] = atoll(argv[4 + series]);
+        ((int32_t *)TF_TensorData(length))[series] = atoi(argv[2]);
+        ((int32_t *)TF_TensorData(label))[series] = atoi(argv[3]);
     }
     Bytes meta_graph = {meta->data, meta->length};
     TF_Output inputs[] = {
@@ -108,9 +108,9 @@ int main(int argc, char **argv) {
     if (TF_GetCode(status) != TF_OK) fail("cannot sample", TF_Message(status));
     int64_t steps = TF_Dim(samples, 1), channels = TF_Dim(samples, 2);
     const float *value = TF_TensorData(samples);
-    for (int64_t row = 0; row < rows; row++)
+    for (int64_t series = 0; series < count; series++)
         for (int64_t step = 0; step < steps; step++) {
-            printf("%lld %lld", (long long)row, (long long)step);
+            printf("%lld %lld", (long long)series, (long long)step);
             for (int64_t channel = 0; channel < channels; channel++) printf(" %.9g", *value++);
             printf("\n");
         }

@@ -14,11 +14,11 @@ def predict(address, model, signature, instances, timeout=60):
     Args:
       address: of the server, with scheme and port.
       model, signature: names.
-      instances: a list of rows: input name -> value, all inputs of the signature and no other.
+      instances: a list of examples: input name -> value, all inputs of the signature and no other.
       timeout: seconds.
 
     Returns:
-      A list of rows: output name -> value. A row's samples past its own length are zeros.
+      A list of predictions: output name -> value. Samples past the length of a series are zeros.
     """
     body = json.dumps({"signature_name": signature, "instances": instances}).encode()
     headers = {"Content-Type": "application/json"}
@@ -36,9 +36,9 @@ def main():
     parser.add_argument("--label", type=int, help="number of the label, of conditional models")
     given = parser.parse_args()
     label = {} if given.label is None else {"label": given.label}
-    rows = [{"seed": seed, "length": given.length, **label} for seed in range(given.count)]
-    for row in predict(given.address, given.model, "serving_default", rows):
-        print(row["samples"][: row["length"]])
+    instances = [{"seed": seed, "length": given.length, **label} for seed in range(given.count)]
+    for found in predict(given.address, given.model, "serving_default", instances):
+        print(found["samples"][: found["length"]])
 
 
 if __name__ == "__main__":

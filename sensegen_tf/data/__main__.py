@@ -1,8 +1,12 @@
 """Looks at recordings, prepares them for training as a stream, and fetches the public sets.
 
-python -m sensegen_tf.data inspect --source=hapt --data_dir=DIR [--picture=F.png]
-python -m sensegen_tf.data prepare --source=hapt --data_dir=DIR --output=DIR2
-python -m sensegen_tf.data download hapt|uci_har|mitbih --data_dir=DIR
+Example:
+  python -m sensegen_tf.data inspect --source=hapt --data_dir=DIR --picture=F.png
+  python -m sensegen_tf.data prepare --source=hapt --data_dir=DIR --output=SET
+  python -m sensegen_tf.data download hapt --data_dir=DIR
+
+`inspect` prints what the recordings hold and how they would be cut into windows. `prepare` writes the windows of all
+splits as TFRecord shards. Both need --source. `download` fetches hapt, uci_har or mitbih into --data_dir.
 """
 
 from absl import flags
@@ -12,24 +16,22 @@ from sensegen_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
-flags.adopt_module_key_flags(data_flags)
-flags.DEFINE_string("picture", None, "inspect: write a picture of some recordings to this PNG file")
-flags.DEFINE_string("output", None, "prepare: folder to make")
-flags.DEFINE_integer("shard_windows", 4096, "prepare: windows in a shard; a reader holds about three", lower_bound=1)
+data_flags.define()
+with commands.topic("Inspect"):
+    flags.DEFINE_string("picture", None, "PNG file to draw some of the recordings into")
+with commands.topic("Prepare"):
+    flags.DEFINE_string("output", None, "folder to make; `prepare` needs it")
+    flags.DEFINE_integer("shard_windows", 4096, "windows in a shard; a reader holds about three", lower_bound=1)
 
 
-def _need(*names):
-    missing = [f"--{name}" for name in names if not FLAGS[name].value]
-    if missing:
-        raise InputError(f"{', '.join(missing)} must be given")
-
-
-def inspect():
+def inspect() -> None:
     """Prints what the recordings hold and how they would be cut."""
     from sensegen_tf.data import overview
 
-    _need("source")
+    commands.refuse(["output", "shard_windows"], "with `prepare`")
+    commands.require("source")
     if data_flags.is_prepared():
+        commands.refuse(["picture"], "with recordings, not with a prepared set")
         dataset = data_flags.load_dataset()
     else:
         collection = data_flags.load_collection()
@@ -42,25 +44,32 @@ def inspect():
     print(overview.describe_windows(dataset))
 
 
-def prepare():
-    """Writes the windows of both splits as TFRecord shards."""
-    from sensegen_tf.data import overview, records
+def prepare() -> None:
+    """Writes the windows of all splits as TFRecord shards."""
+    from sensegen_tf.data import overview
+    from sensegen_tf.data.sources import prepared
 
-    _need("source", "output")
+    commands.refuse(["picture"], "with `inspect`")
+    commands.require("source", "output")
     dataset = data_flags.load_dataset_from_recordings()
-    records.write_prepared(dataset, FLAGS.output, FLAGS.shard_windows)
+    prepared.write_prepared(dataset, FLAGS.output, shard_windows=FLAGS.shard_windows)
     print(overview.describe_windows(dataset))
     print(f"\nTrain on it with --source=tfrecord --data_dir={FLAGS.output}")
 
 
-def download(name):
-    """Fetches a public set."""
+def download(name: str) -> None:
+    """Fetches a public set into --data_dir.
+
+    Args:
+      name: of the set.
+    """
     from sensegen_tf.data.download import SETS
     from sensegen_tf.data.download import download as fetch
 
     if name not in SETS:
-        raise InputError(f"download knows {', '.join(SETS)}, not {name}")
-    _need("data_dir")
+        raise InputError(f"download knows {', '.join(SETS)}, not {name}", fields=["name"])
+    commands.refuse([each for each in commands.flag_values() if each != "data_dir"], "with `inspect` or `prepare`")
+    commands.require("data_dir")
     fetch(name, FLAGS.data_dir)
     print(
         f"{name}: {FLAGS.data_dir}. Look at it: "
@@ -68,15 +77,16 @@ def download(name):
     )
 
 
-def main(*arguments):
-    match arguments:
+def main(*words: str) -> None:
+    """Runs `inspect`, `prepare` or `download NAME`."""
+    match words:
         case ["inspect"]:
             return inspect()
         case ["prepare"]:
             return prepare()
         case ["download", name]:
             return download(name)
-    raise InputError(f"expected inspect, prepare, or download NAME, got {' '.join(arguments) or 'nothing'}; see --help")
+    raise InputError(f"expected inspect, prepare, or download NAME, got {' '.join(words) or 'nothing'}; see --help")
 
 
 if __name__ == "__main__":

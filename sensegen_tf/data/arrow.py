@@ -1,9 +1,12 @@
 """pyarrow, which only those need who read or write tables (extra `tables`)."""
 
+import os
+from types import ModuleType
+
 from sensegen_tf.errors import InputError
 
 
-def pyarrow(path):
+def pyarrow(path: str | os.PathLike[str]) -> ModuleType:
     """The package, for a file that needs it.
 
     Raises:

@@ -1,5 +1,7 @@
 """Downloads of the public sets: resumed where they stopped, checked, and unpacked whole or not at all."""
 
+from __future__ import annotations
+
 import hashlib
 import http.client
 import os
@@ -7,15 +9,17 @@ import shutil
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
+from collections.abc import Sequence
 
 import tqdm
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import whole_folder
+from sensegen_tf.files import atomic_folder
 
 _UCI = "https://archive.ics.uci.edu/static/public"
 # Name -> address, and files that tell the folder of the set inside the archive.
-SETS = {
+SETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "hapt": (
         f"{_UCI}/341/smartphone+based+recognition+of+human+activities+and+postural+transitions.zip",
         ("RawData/labels.txt", "RawData/acc_exp01_user01.txt"),
@@ -32,7 +36,7 @@ SETS = {
 _PIECE = 1 << 18
 
 
-def download(name, folder, address=None):
+def download(name: str, folder: str, *, address: str | None = None) -> None:
     """Fetches a public set and unpacks it.
 
     Args:
@@ -46,7 +50,7 @@ def download(name, folder, address=None):
     """
     official, markers = SETS[name]
     if os.path.exists(folder):
-        raise InputError(f"{folder} exists; remove it or choose another --data_dir")
+        raise InputError(f"{folder} exists; remove it or choose another data_dir", fields=["data_dir"])
     archive = f"{folder.rstrip(os.sep)}.zip"
     if not os.path.exists(archive):
         try:
@@ -58,7 +62,7 @@ def download(name, folder, address=None):
                 f"Fetch it by hand and put it at {archive}, then give the same command again to check and unpack it"
             ) from error
         os.replace(f"{archive}.part", archive)
-    unpack(archive, folder, markers)
+    unpack(archive, folder, markers=markers)
     os.remove(archive)
 
 
@@ -87,7 +91,7 @@ def _fetch(address, path):
         raise OSError(f"the connection ended after {os.path.getsize(path)} of {have + missing} bytes; try again")
 
 
-def unpack(archive, folder, markers):
+def unpack(archive: str, folder: str | os.PathLike[str], *, markers: Sequence[str]) -> None:
     """Checks an archive (and one archive inside it, as UCI nests them) and unpacks the set in it.
 
     Args:
@@ -98,7 +102,7 @@ def unpack(archive, folder, markers):
     Raises:
       InputError: it is damaged, has members outside its folder, or does not hold the set. Nothing is left of `folder`.
     """
-    with whole_folder(folder) as temporary:
+    with atomic_folder(os.fspath(folder)) as temporary:
         inside = os.path.join(temporary, "inside")
         _extract(archive, inside)
         for nested in sorted(name for name in os.listdir(inside) if name.endswith(".zip")):
@@ -120,7 +124,7 @@ def _extract(archive, folder):
                 if os.path.isabs(name) or not target.startswith(os.path.abspath(folder) + os.sep):
                     raise InputError(f"{archive} has the member {name}, which lies outside its folder; it is refused")
             file.extractall(folder)  # checks every member's CRC-32
-    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise InputError(f"{archive} is damaged: {error}. Remove it and fetch it again") from error
 
 

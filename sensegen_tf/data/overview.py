@@ -1,10 +1,15 @@
 """What a set of recordings holds, as text and as a picture."""
 
+from __future__ import annotations
+
 import collections
 
 import numpy as np
 
+from sensegen_tf.data.recording import Collection
+from sensegen_tf.data.windows import Dataset
 from sensegen_tf.errors import InputError
+from sensegen_tf.files import atomic_write
 
 
 def _table(header, rows):
@@ -18,13 +23,13 @@ def _number(value):
     return "-" if value is None else f"{value:.6g}"
 
 
-def describe_recordings(collection):
+def describe_recordings(collection: Collection) -> str:
     """Recordings, minutes, people, rate and notes; ranges of the channels; events where there are some."""
     recordings = collection.recordings
-    first, people = recordings[0], {recording.subject for recording in recordings}
+    first, subjects = recordings[0], {recording.subject for recording in recordings}
     minutes = sum(recording.seconds for recording in recordings) / 60
     names = "recording" if len(recordings) == 1 else "recordings"
-    parts = [f"{len(recordings)} {names}, {minutes:.1f} minutes, {len(people)} people, {first.rate:g} Hz"]
+    parts = [f"{len(recordings)} {names}, {minutes:.1f} minutes, {len(subjects)} people, {first.rate:g} Hz"]
     parts += [f"note: {note}" for note in collection.notes]
     low = np.min([recording.signals.min(0) for recording in recordings], axis=0)
     high = np.max([recording.signals.max(0) for recording in recordings], axis=0)
@@ -41,7 +46,7 @@ def describe_recordings(collection):
     return "\n\n".join(parts)
 
 
-def describe_channels(dataset):
+def describe_channels(dataset: Dataset) -> str:
     """Units, training statistics and sensors of the channels."""
     statistics = dataset.standardizer.mean, dataset.standardizer.std
     rows = [
@@ -54,13 +59,13 @@ def describe_channels(dataset):
     return _table(header, rows)
 
 
-def describe_windows(dataset):
-    """Windows per split, people and labels."""
-    splits = {"training": dataset.training.describe(), "held-out": dataset.heldout.describe()}
+def describe_windows(dataset: Dataset) -> str:
+    """Windows of training and test subjects by label, and who these subjects are."""
+    splits = {"training": dataset.training.describe(), "test": dataset.test.describe()}
     total = sum(split["windows"] for split in splits.values())
-    people = {person for split in splits.values() for person in split["subjects"]}
+    subjects = {subject for split in splits.values() for subject in split["subjects"]}
     seconds = dataset.length / dataset.rate
-    parts = [f"{total} windows of {dataset.length} samples ({seconds:.3g} s), {len(people)} people"]
+    parts = [f"{total} windows of {dataset.length} samples ({seconds:.3g} s), {len(subjects)} people"]
     labels = sorted({label for split in splits.values() for label in split["labels"]})
     rows = [[label or "(no label)", *(split["labels"].get(label, 0) for split in splits.values())] for label in labels]
     rows = [[*row, sum(row[1:])] for row in rows]
@@ -71,8 +76,14 @@ def describe_windows(dataset):
     return "\n\n".join(parts[:2]) + "\n\n" + "\n".join(parts[2:])
 
 
-def draw(collection, path, seconds=10.0, most=6):
-    """Writes a PNG of the first seconds of some recordings, evenly spread.
+def draw(collection: Collection, path: str, *, seconds: float = 10.0, most: int = 6) -> None:
+    """Writes a PNG of the first seconds of some recordings, evenly spaced over all.
+
+    Args:
+      collection: the recordings.
+      path: of the PNG.
+      seconds: shown of each recording.
+      most: recordings that are shown.
 
     Raises:
       InputError: matplotlib is not installed, or the file cannot be written.
@@ -81,9 +92,7 @@ def draw(collection, path, seconds=10.0, most=6):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("--picture needs matplotlib: pip install 'sensegen_tf[report]'") from error
-    from sensegen_tf.files import whole_file
-
+        raise InputError("picture needs matplotlib: pip install 'sensegen_tf[report]'", fields=["picture"]) from error
     recordings = collection.recordings
     chosen = np.unique(np.linspace(0, len(recordings) - 1, min(most, len(recordings))).astype(int))
     figure = Figure(figsize=(13, 2.2 * len(chosen)), layout="constrained")
@@ -98,5 +107,5 @@ def draw(collection, path, seconds=10.0, most=6):
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=8, loc="upper right")
     axes[-1].set_xlabel("time [s]")
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)

@@ -1,21 +1,26 @@
 """A recording: what a sensor wrote down, with all that is needed to read it."""
 
+from __future__ import annotations
+
 import dataclasses
 import fractions
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.signal
 
 from sensegen_tf.errors import InputError
 
+_RESAMPLE = ("resample_hz",)
 
-def find_channels(name, channels, wanted):
-    """Numbers of the columns of the wanted channels, in their order.
+
+def find_channels(channels: Sequence[str], wanted: Sequence[str], *, name: str) -> list[int]:
+    """Indices of the columns of the wanted channels, in their order.
 
     Args:
-      name: of the file or recording, for messages.
-      channels: names of its columns.
+      channels: names of the columns.
       wanted: names.
+      name: of the file or recording, for messages.
 
     Raises:
       InputError: a name that is not there.
@@ -23,10 +28,10 @@ def find_channels(name, channels, wanted):
     missing = [channel for channel in wanted if channel not in channels]
     if missing:
         raise InputError(f"{name}: no channel named {', '.join(missing)}; it has {', '.join(channels)}")
-    return [channels.index(channel) for channel in wanted]
+    return [list(channels).index(channel) for channel in wanted]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Span:
     """Samples [start, stop) of a recording that carry one label."""
 
@@ -43,7 +48,7 @@ class Event:
     label: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Sensor:
     """What the sensor behind a channel is, as far as its recordings show.
 
@@ -57,7 +62,7 @@ class Sensor:
     high: float | None = None
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Recording:
     """One uninterrupted recording of one subject.
 
@@ -84,7 +89,7 @@ class Recording:
     spans: tuple[Span, ...] = ()
     events: tuple[Event, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "signals", np.asarray(self.signals, np.float32))
         if self.signals.ndim != 2 or self.signals.shape[1] != len(self.channels):
             raise InputError(
@@ -106,17 +111,17 @@ class Recording:
             )
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """Duration in seconds."""
         return len(self.signals) / self.rate
 
-    def select(self, channels):
+    def select(self, channels: Sequence[str]) -> Recording:
         """The same recording with the named channels alone, in the order given.
 
         Raises:
           InputError: a name that the recording lacks.
         """
-        columns = find_channels(self.name, self.channels, channels)
+        columns = find_channels(self.channels, channels, name=self.name)
         return dataclasses.replace(
             self,
             signals=self.signals[:, columns],
@@ -124,32 +129,36 @@ class Recording:
             units=tuple(self.units[column] for column in columns),
         )
 
-    def resample(self, rate):
+    def resample(self, rate: float) -> Recording:
         """The same recording at `rate` Hz, through a polyphase filter (scipy.signal.resample_poly).
 
         Raises:
           InputError: a rate that is not above 0.
         """
         if not (np.isfinite(rate) and rate > 0):
-            raise InputError(f"cannot resample {self.name} to {rate} Hz: the rate must be above 0")
+            raise InputError(f"cannot resample {self.name}: resample_hz must be above 0, got {rate}", fields=_RESAMPLE)
         ratio = fractions.Fraction(rate / self.rate).limit_denominator(10_000)
         if ratio == 1:
             return self
         if len(self.signals) * ratio < 1:
-            raise InputError(f"{self.name}: nothing would be left of {self.seconds:g} s at --resample_hz={rate:g}")
+            raise InputError(
+                f"{self.name}: nothing would be left of {self.seconds:g} s, with resample_hz {rate:g}", fields=_RESAMPLE
+            )
         # "line" takes the straight line between the ends away first, so that the filter does not ring at them.
         signals = scipy.signal.resample_poly(
             self.signals.astype(np.float64), ratio.numerator, ratio.denominator, axis=0, padtype="line"
         )
         last = len(signals)
-        spans = tuple(Span(round(s.start * ratio), min(round(s.stop * ratio), last), s.label) for s in self.spans)
+        spans = tuple(
+            Span(start=round(s.start * ratio), stop=min(round(s.stop * ratio), last), label=s.label) for s in self.spans
+        )
         events = tuple(Event(min(round(e.sample * ratio), last - 1), e.label) for e in self.events)
         return dataclasses.replace(self, signals=signals, rate=float(rate), spans=spans, events=events)
 
-    def slice(self, start, stop):
+    def slice(self, start: int, stop: int) -> Recording:
         """Samples [start, stop), with the spans and events inside."""
         spans = tuple(
-            Span(max(s.start, start) - start, min(s.stop, stop) - start, s.label)
+            Span(start=max(s.start, start) - start, stop=min(s.stop, stop) - start, label=s.label)
             for s in self.spans
             if s.start < stop and s.stop > start
         )
@@ -157,7 +166,7 @@ class Recording:
         return dataclasses.replace(self, signals=self.signals[start:stop], spans=spans, events=events)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Collection:
     """Recordings of one source.
 
@@ -165,7 +174,7 @@ class Collection:
       recordings: at least one, all with the same channels.
       terms: licence and citation, for the model card.
       notes: what a person should know about them, such as records that were skipped.
-      holdout_subjects: the subjects that the source itself holds out; empty where it leaves that to the user.
+      test_subjects: the subjects that the source itself sets aside for testing; empty where it leaves that to the user.
       sensors: what `data.sensor.measure` found, one a channel; empty before it was asked.
       resampled: whether the recordings are at another rate than the sensors were measured at.
     """
@@ -173,16 +182,16 @@ class Collection:
     recordings: list[Recording]
     terms: str
     notes: tuple[str, ...] = ()
-    holdout_subjects: tuple[str, ...] = ()
+    test_subjects: tuple[str, ...] = ()
     sensors: tuple[Sensor, ...] = ()
     resampled: bool = False
 
 
-def check_alike(recordings, *attributes):
+def check_alike(recordings: Sequence[Recording], attributes: Sequence[str]) -> None:
     """Refuses recordings that cannot be learned from together.
 
     Args:
-      recordings: a list of `Recording`.
+      recordings: any number.
       attributes: names of what must be equal: "channels", "units", "rate".
 
     Raises:
@@ -198,5 +207,6 @@ def check_alike(recordings, *attributes):
             if getattr(recording, what) != getattr(first, what):
                 raise InputError(
                     f"{recording.name} has {what} {getattr(recording, what)}, "
-                    f"but {first.name} has {getattr(first, what)}; choose --channels that all have, or --resample_hz"
+                    f"but {first.name} has {getattr(first, what)}; choose channels that all have, or resample_hz",
+                    fields=_RESAMPLE,
                 )

@@ -5,28 +5,87 @@
     subject, label   bytes lists of one                 seed   int64 list, of generated series: the row's seed
 
 A prepared set is a folder of shards, each a random mixture of the windows of one split, and `manifest.json`, which
-names them with their sizes and checksums and holds what a `Dataset` needs beside the windows.
+names them with their sizes and checksums and holds what a `Dataset` needs beside the windows: `Dataset.describe`, where
+each split has a list `shards` of `file`, `windows` and `crc32`.
 """
+
+from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
-from sensegen_tf.data.recording import Collection, Recording, Span
-from sensegen_tf.data.windows import Windows
+from sensegen_tf.data.windows import SCHEMA, WindowSet
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import files_in, os_errors, read_json, whole_folder, write_json
+from sensegen_tf.files import os_errors, read_json
 
 MANIFEST = "manifest.json"
-_FORMAT = 2
+# The number that manifests had before they had a schema.
+_OLD_FORMAT = 2
+_OLD_SPLITS = {"training": "training", "heldout": "test", "unseen": "heldout"}
+_KEYS = (
+    "rate", "channels", "units", "sensors", "length", "mean", "std", "increment", "resampled", "terms", "splits"
+)  # fmt: skip
+_SPLIT_KEYS = ("windows", "subjects", "labels", "checksum")
 # Windows that are parsed at once.
 _PART = 256
 
 
-def example(series, rate, channels, units, subject="", label="", seed=None):
+def upgrade_description(
+    description: Mapping[str, Any], *, where: str = "the description of the data"
+) -> dict[str, Any]:
+    """What `Dataset.describe` made, in this or an earlier version, as this version makes it.
+
+    Before schema 3 the split "test" was called "heldout", and the split "heldout" was called "unseen".
+
+    Args:
+      description: of a run, a model card, or the manifest of a prepared set.
+      where: it stands, for messages.
+
+    Raises:
+      InputError: a later schema, or unknown or missing keys.
+    """
+    found = dict(description)
+    schema = found.pop("schema", None)
+    if schema not in (None, SCHEMA):
+        raise InputError(f"{where} has schema {schema}; this version reads schema {SCHEMA} and older ones")
+    if schema is None and found.pop("format", _OLD_FORMAT) != _OLD_FORMAT:
+        raise InputError(f"{where} has format {description['format']}; this version reads format {_OLD_FORMAT}")
+    _check_keys(where, found, _KEYS)
+    splits = found["splits"]
+    if schema is None:
+        _check_keys(f"{where}, splits", splits, ("training", "heldout"), ("unseen",))
+        splits = {_OLD_SPLITS[name]: split for name, split in splits.items()}
+    _check_keys(f"{where}, splits", splits, ("training", "test"), ("heldout",))
+    for name, split in splits.items():
+        _check_keys(f"{where}, split {name}", split, _SPLIT_KEYS, ("shards", "shards_checksum"))
+    return {"schema": SCHEMA, **found, "splits": splits}
+
+
+def _check_keys(where, found, required, optional=()):
+    if not isinstance(found, Mapping):
+        raise InputError(f"{where}: expected a dictionary, got {found!r}")
+    missing = [key for key in required if key not in found]
+    unknown = sorted(str(key) for key in found if key not in (*required, *optional))
+    wrong = [f"{what} {', '.join(keys)}" for what, keys in (("missing", missing), ("unknown", unknown)) if keys]
+    if wrong:
+        raise InputError(f"{where} has other keys than expected: {'; '.join(wrong)}")
+
+
+def example(
+    series: np.ndarray,
+    *,
+    rate: float,
+    channels: Sequence[str],
+    units: Sequence[str],
+    subject: str = "",
+    label: str = "",
+    seed: int | None = None,
+) -> bytes:
     """One series as a serialised `tf.train.Example`.
 
     Args:
@@ -35,9 +94,6 @@ def example(series, rate, channels, units, subject="", label="", seed=None):
       channels, units: C strings each.
       subject, label: of the series; "" where there is none.
       seed: of a generated series; None for a real one.
-
-    Returns:
-      Bytes.
     """
 
     def texts(*values):
@@ -57,7 +113,7 @@ def example(series, rate, channels, units, subject="", label="", seed=None):
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
 
 
-def write_file(path, examples):
+def write_file(path: str | os.PathLike[str], examples: Iterable[bytes]) -> None:
     """Writes serialised examples to a TFRecord file.
 
     Raises:
@@ -68,103 +124,7 @@ def write_file(path, examples):
             writer.write(each)
 
 
-def read_series(path):
-    """The series of a TFRecord file or of a folder of them, such as `sample` writes, as recordings.
-
-    Args:
-      path: a `.tfrecord` file, or the folder.
-
-    Returns:
-      A `Collection`; series without a subject are a subject of their own each.
-
-    Raises:
-      InputError: no such file, or a broken one.
-    """
-    if is_prepared(path):
-        raise InputError(f"{path} is a prepared set: it is cut and split already, and can be trained on")
-    path = os.fspath(path)
-    files = files_in(path, "*.tfrecord") if os.path.isdir(path) else [path]
-    if not files or not os.path.exists(files[0]):
-        raise InputError(
-            f"{path} is no TFRecord file, no folder of them, nor a prepared set (a folder that holds {MANIFEST})"
-        )
-    recordings = []
-    try:
-        for index, record in enumerate(tf.data.TFRecordDataset(files).as_numpy_iterator()):
-            recordings.append(_recording(f"{path} series {index}", record, index))
-    except (tf.errors.OpError, DecodeError, LookupError, ValueError) as error:
-        raise InputError(f"{path} is damaged or not of our format after {len(recordings)} series: {error}") from error
-    if not recordings:
-        raise InputError(f"{path} is empty")
-    return Collection(recordings, "as of the recordings behind them")
-
-
-def _recording(name, record, index):
-    feature = tf.train.Example.FromString(record).features.feature
-    texts = {key: [value.decode() for value in feature[key].bytes_list.value] for key in ("channels", "units")}
-    subject, label = (b"".join(feature[key].bytes_list.value).decode() for key in ("subject", "label"))
-    signals = np.reshape(feature["signals"].float_list.value, feature["shape"].int64_list.value)
-    return Recording(
-        name=name,
-        signals=signals,
-        rate=feature["rate"].float_list.value[0],
-        channels=tuple(texts["channels"]),
-        units=tuple(texts["units"]),
-        subject=subject or f"series {index:06d}",
-        spans=(Span(0, len(signals), label),) if label else (),
-    )
-
-
-def write_prepared(dataset, folder, shard_windows):
-    """Writes a `Dataset` as a prepared set, which appears whole or not at all.
-
-    Args:
-      dataset: a `data.windows.Dataset` with its windows in memory.
-      folder: to make; must not exist.
-      shard_windows: windows in a shard; a reader holds about three shards in memory.
-
-    Raises:
-      InputError: the folder exists, or the disk is full. Nothing half-written is left.
-    """
-    if os.path.exists(folder):
-        raise InputError(f"{folder} exists; remove it or choose another --output")
-    with whole_folder(folder) as temporary:
-        splits = {
-            name: {**windows.describe(), "shards": _write_shards(dataset, windows, temporary, name, shard_windows)}
-            for name, windows in dataset.splits().items()
-        }
-        manifest = {"format": _FORMAT, **dataset.describe_channels(), "splits": splits}
-        write_json(os.path.join(temporary, MANIFEST), manifest)
-
-
-def _write_shards(dataset, windows, folder, name, shard_windows):
-    # A shard is a random mixture of the split, so that minibatches from a shard in memory are as good as any.
-    order = np.random.default_rng(0).permutation(windows.count)
-    starts = range(0, windows.count, shard_windows)
-    shards = []
-    for index, start in enumerate(starts):
-        rows = order[start : start + shard_windows]
-        file = f"{name}-{index:05d}-of-{len(starts):05d}.tfrecord"
-        path = os.path.join(folder, file)
-        write_file(
-            path,
-            (
-                example(
-                    windows.values[row],
-                    dataset.rate,
-                    dataset.channels,
-                    dataset.units,
-                    str(windows.subjects[row]),
-                    str(windows.labels[row]),
-                )
-                for row in rows
-            ),
-        )
-        shards.append({"file": file, "windows": len(rows), "crc32": checksum(path)})
-    return shards
-
-
-def checksum(path):
+def checksum(path: str) -> int:
     """CRC-32 of a file, read in pieces."""
     value = 0
     with open(path, "rb") as file:
@@ -173,34 +133,36 @@ def checksum(path):
     return value
 
 
-def is_prepared(path):
+def is_prepared(path: str | os.PathLike[str]) -> bool:
     """Whether a path is the folder of a prepared set."""
     return os.path.exists(os.path.join(path, MANIFEST))
 
 
-def read_manifest(folder):
-    """The manifest of a prepared set.
+def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The manifest of a prepared set, as this version writes it.
 
     Raises:
-      InputError: it is missing, broken, or of another format.
+      InputError: it is missing, broken, or of a later version.
     """
     path = os.path.join(folder, MANIFEST)
-    manifest = read_json(path)
-    if manifest.get("format") != _FORMAT:
-        raise InputError(f"{path} has format {manifest.get('format')}; this version reads format {_FORMAT}")
+    manifest = upgrade_description(read_json(path), where=path)
+    for name, split in manifest["splits"].items():
+        _check_keys(f"{path}, split {name}", split, (*_SPLIT_KEYS, "shards"))
+        for shard in split["shards"]:
+            _check_keys(f"{path}, a shard of {name}", shard, ("file", "windows", "crc32"))
     return manifest
 
 
-def read_shard(folder, shard, length, channels):
+def read_shard(
+    folder: str | os.PathLike[str], shard: Mapping[str, Any], *, manifest: Mapping[str, Any], name: str = "windows"
+) -> WindowSet:
     """The windows of one shard.
 
     Args:
       folder: of the prepared set.
       shard: its entry in the manifest.
-      length, channels: T and C.
-
-    Returns:
-      `Windows`.
+      manifest: see `read_manifest`.
+      name: of the windows, for messages.
 
     Raises:
       InputError: the shard is missing, unreadable, or its checksum differs.
@@ -215,14 +177,28 @@ def read_shard(folder, shard, length, channels):
             f"the shard {path} is corrupted: its checksum is {found:08x}, the manifest says {shard['crc32']:08x}. "
             "Prepare the set again, or copy the shard again"
         )
+    values, subjects, labels = _parse(path, shard["windows"], manifest["length"], len(manifest["channels"]))
+    return WindowSet(
+        values=values,
+        name=name,
+        rate=manifest["rate"],
+        channels=tuple(manifest["channels"]),
+        units=tuple(manifest["units"]),
+        subjects=subjects if any(subjects) else None,
+        labels=labels,
+    )
+
+
+def _parse(path, windows, length, channels):
+    """Values, subjects and labels of a shard."""
     text = tf.io.FixedLenFeature([], tf.string)
     features = {"signals": tf.io.FixedLenFeature([length, channels], tf.float32), "subject": text, "label": text}
-    # In parts, so that what was read and what it says are not in memory twice.
-    parts = tf.data.TFRecordDataset(path).batch(_PART).map(lambda each: tf.io.parse_example(each, features))
-    values, texts = np.empty([shard["windows"], length, channels], np.float32), {"subject": [], "label": []}
-    for start, part in zip(range(0, shard["windows"], _PART), parts.as_numpy_iterator(), strict=True):
-        values[start : start + _PART] = part["signals"]
+    values, texts = np.empty([windows, length, channels], np.float32), {"subject": [], "label": []}
+    # A part after the other, so that serialised and parsed windows are not all in memory together.
+    parts = tf.data.TFRecordDataset(path).batch(_PART)
+    for start, part in zip(range(0, windows, _PART), parts, strict=True):
+        parsed = tf.io.parse_example(part, features)
+        values[start : start + _PART] = parsed["signals"].numpy()
         for name, found in texts.items():
-            found.append(part[name].astype(bytes))
-    subject, label = (np.char.decode(np.concatenate(found), "utf-8") for found in texts.values())
-    return Windows(values, subject, label)
+            found.append(parsed[name].numpy().astype(bytes))
+    return values, *(np.char.decode(np.concatenate(found), "utf-8") for found in texts.values())

@@ -1,8 +1,12 @@
 """What the sensor is: each channel's resolution and the values at which it saturates."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
-from sensegen_tf.data.recording import Sensor
+from sensegen_tf.data.recording import Recording, Sensor
 
 # A value counts as lying on the grid within this share of a step; nearly all values must.
 _TOLERANCE, _SHARE = 0.1, 0.999
@@ -10,14 +14,14 @@ _TOLERANCE, _SHARE = 0.1, 0.999
 _RUN = 3
 
 
-def measure(recordings):
+def measure(recordings: Sequence[Recording]) -> tuple[Sensor, ...]:
     """Measures every channel over all recordings, before any resampling.
 
     Args:
-      recordings: a list of `Recording` with the same channels.
+      recordings: at least one, all with the same channels.
 
     Returns:
-      A tuple of C `Sensor`.
+      C sensors.
     """
     return tuple(
         _measure_channel([recording.signals[:, column] for recording in recordings])

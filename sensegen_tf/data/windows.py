@@ -1,17 +1,27 @@
-"""From recordings to windows: the split by subject, cutting, statistics."""
+"""Windows of recordings: how they are cut, the one container that holds them, and what a model is trained on."""
 
-import collections
+from __future__ import annotations
+
 import dataclasses
-import math
 import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensegen_tf.data.recording import Sensor, check_alike
+from sensegen_tf.data.recording import Sensor
 from sensegen_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from sensegen_tf.data.sources.prepared import Shards
+    from sensegen_tf.data.standardize import Standardizer
 
-@dataclasses.dataclass(frozen=True)
+# Of `Dataset.describe` and of a prepared set's manifest; `data.records.upgrade_description` reads older ones.
+SCHEMA = 3
+_LABEL_POLICIES = ("single", "ignore")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class WindowConfig:
     """How recordings become windows.
 
@@ -20,371 +30,276 @@ class WindowConfig:
       stride: samples from the start of one window to the start of the next, at least 1.
       label_policy: "single" cuts inside labelled spans, so that a window belongs to one label or is dropped (recordings
         are cut whole where none of them has a label); "ignore" cuts every recording from its start to its end.
+      test_subjects: subjects that are never trained on; where empty, the last `test_fraction` of the sorted subjects.
+      test_fraction: share of the subjects (with one subject, of the time) that is never trained on, in (0, 1).
+      heldout_fraction: share of the training stretches of each label (every fifth, say) that are not trained on, in
+        [0, 0.5]: held-out windows of training subjects.
       exclude_subjects: subjects that are left away altogether.
-      holdout_subjects: subjects that are held out; where empty, the last `holdout_fraction` of the sorted subjects.
-      holdout_fraction: share of the subjects (or, with one subject, of the time) that is held out, in (0, 1).
-      unseen_fraction: share of the training stretches of each label (every fifth, say) that are not trained on, in
-        [0, 0.5]: windows of the training people that the model has not seen.
     """
 
     length: int
     stride: int
     label_policy: str = "single"
-    holdout_subjects: tuple[str, ...] = ()
-    holdout_fraction: float = 0.2
-    unseen_fraction: float = 0.0
+    test_subjects: tuple[str, ...] = ()
+    test_fraction: float = 0.2
+    heldout_fraction: float = 0.0
     exclude_subjects: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.length < 2:
-            raise InputError(f"a window must have at least 2 samples, got {self.length}")
+            raise InputError(f"length must be at least 2 samples, got {self.length}", fields=["length"])
         if self.stride < 1:
-            raise InputError(f"the stride must be at least 1 sample, got {self.stride}")
-        if not 0 < self.holdout_fraction < 1:
-            raise InputError(f"--holdout_fraction must lie between 0 and 1, got {self.holdout_fraction}")
-        if not 0 <= self.unseen_fraction <= 0.5:
-            raise InputError(f"--unseen_fraction must lie between 0 and 0.5, got {self.unseen_fraction}")
+            raise InputError(f"stride must be at least 1 sample, got {self.stride}", fields=["stride"])
+        if self.label_policy not in _LABEL_POLICIES:
+            raise InputError(
+                f"label_policy must be {' or '.join(_LABEL_POLICIES)}, got {self.label_policy}", fields=["label_policy"]
+            )
+        if not 0 < self.test_fraction < 1:
+            raise InputError(
+                f"test_fraction must lie between 0 and 1, got {self.test_fraction}", fields=["test_fraction"]
+            )
+        if not 0 <= self.heldout_fraction <= 0.5:
+            raise InputError(
+                f"heldout_fraction must lie between 0 and 0.5, got {self.heldout_fraction}", fields=["heldout_fraction"]
+            )
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Windows:
-    """Windows of one split, in memory.
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class WindowSet:
+    """Windows in memory, and what is known of them; used from the recordings to the report.
 
     Attributes:
       values: float32 [N, T, C], in physical units.
-      subjects: N strings.
-      labels: N strings; "" where there is no label.
+      name: what messages and the report call it.
+      rate: samples a second, Hz; 1 where it is unknown, so that frequencies are in cycles a sample.
+      channels: C names; where empty, x0, x1 and so on.
+      units: C units; where empty, "1" each.
+      subjects: N strings, or None where nobody knows.
+      labels: N strings, "" where a window has none; None where no window has one.
+      log_likelihood: a model's log-likelihood of each window, float [N], nats; or None.
+
+    Raises:
+      InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
+
+    Example:
+      >>> windows = WindowSet(values=np.zeros([3, 8, 1]), rate=50.0, labels=["walk", "rest", "walk"])
+      >>> windows.count, windows.length, windows.channels, windows.label_names
+      (3, 8, ('x0',), ('rest', 'walk'))
     """
 
     values: np.ndarray
-    subjects: np.ndarray
-    labels: np.ndarray
+    name: str = "windows"
+    rate: float = 1.0
+    channels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    subjects: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    log_likelihood: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        self._set("values", np.asarray(self.values, np.float32))
+        if self.values.ndim != 3:
+            raise InputError(f"{self.name}: expected windows [number, time, channel], got shape {self.values.shape}")
+        if not (np.isfinite(self.rate) and self.rate > 0):
+            raise InputError(f"{self.name}: the rate must be above 0 Hz, got {self.rate}")
+        channels = self.values.shape[-1]
+        self._set("channels", tuple(self.channels) or tuple(f"x{index}" for index in range(channels)))
+        self._set("units", tuple(self.units) or ("1",) * channels)
+        if not channels == len(self.channels) == len(self.units):
+            raise InputError(
+                f"{self.name}: {len(self.channels)} channel names and {len(self.units)} units for {channels} channels"
+            )
+        for what in ("subjects", "labels"):
+            if getattr(self, what) is not None:
+                self._set(what, np.asarray(getattr(self, what), str))
+        if self.log_likelihood is not None:
+            self._set("log_likelihood", np.asarray(self.log_likelihood))
+        self._check_rows()
+        if self.labels is not None and not self.labels.astype(bool).any():
+            self._set("labels", None)
+
+    def _set(self, attribute, value):
+        object.__setattr__(self, attribute, value)
+
+    def _check_rows(self):
+        for what in ("subjects", "labels", "log_likelihood"):
+            given = getattr(self, what)
+            if given is not None and given.shape != (self.count,):
+                found = f"{len(given)} {what}" if given.ndim == 1 else f"{what} of shape {given.shape}"
+                raise InputError(f"{self.name}: {found} for {self.count} windows")
+        if not np.isfinite(self.values).all():
+            bad = np.argwhere(~np.isfinite(self.values))
+            window, sample, channel = bad[0]
+            raise InputError(
+                f"{self.name}: {len(bad)} values are not finite; the first is sample {sample} of channel "
+                f"{self.channels[channel]} in window {window}. Repair them, or leave those windows out"
+            )
+        if self.log_likelihood is not None:
+            if self.log_likelihood.dtype.kind not in "fiu":
+                raise InputError(f"{self.name}: log_likelihood holds no numbers")
+            if not np.isfinite(self.log_likelihood).all():
+                raise InputError(f"{self.name}: a log-likelihood is not finite")
 
     @property
-    def count(self):
+    def count(self) -> int:
         """N."""
         return len(self.values)
 
     @property
-    def label_names(self):
-        """The labels that occur, sorted; none where no window has one."""
-        return label_names(self.labels)
+    def length(self) -> int:
+        """T."""
+        return self.values.shape[1]
 
     @property
-    def people(self):
-        """The subjects that occur, sorted."""
-        return tuple(np.unique(self.subjects).tolist())
+    def label_names(self) -> tuple[str, ...]:
+        """The labels that occur, sorted; none where no window has one."""
+        return () if self.labels is None else label_names(self.labels)
 
-    def spread(self, count):
-        """At most `count` of the windows, evenly spread over all."""
-        rows = np.linspace(0, self.count - 1, min(count, self.count)).astype(int)
-        return Windows(self.values[rows], self.subjects[rows], self.labels[rows])
+    @property
+    def subject_names(self) -> tuple[str, ...]:
+        """The subjects that occur, sorted; none where they are unknown."""
+        return () if self.subjects is None else tuple(np.unique(self.subjects).tolist())
 
-    def describe(self):
+    def encoded_labels(self, names: Sequence[str]) -> np.ndarray:
+        """The windows' labels as indices into sorted names, int32 [N]; see `encode_labels`."""
+        return encode_labels(names, self.labels, count=self.count)
+
+    def encoded_subjects(self, names: Sequence[str]) -> np.ndarray:
+        """The windows' subjects as indices into sorted names, int32 [N]; see `encode_labels`."""
+        return encode_labels(names, self.subjects, count=self.count)
+
+    def take(self, rows: np.ndarray | slice) -> WindowSet:
+        """The windows of these rows (indices, a mask, or a slice), with all that belongs to them."""
+        chosen: dict[str, Any] = {
+            what: None if getattr(self, what) is None else getattr(self, what)[rows]
+            for what in ("values", "subjects", "labels", "log_likelihood")
+        }
+        return dataclasses.replace(self, **chosen)
+
+    def subsample(self, count: int) -> WindowSet:
+        """At most `count` of the windows, evenly spaced over all."""
+        if count >= self.count:
+            return self
+        return self.take(np.linspace(0, self.count - 1, count).astype(int))
+
+    def describe(self) -> dict[str, Any]:
         """Counts and a checksum, as a dictionary that JSON can hold."""
-        names, counts = np.unique(self.labels, return_counts=True)
+        labels = np.full(self.count, "") if self.labels is None else self.labels
+        names, counts = np.unique(labels, return_counts=True)
         return {
             "windows": self.count,
-            "subjects": sorted(set(self.subjects.tolist())),
+            "subjects": list(self.subject_names),
             "labels": dict(zip(names.tolist(), counts.tolist(), strict=True)),
             "checksum": zlib.crc32(self.values.tobytes()),
         }
 
 
-def label_names(labels):
+def label_names(labels: np.ndarray | Sequence[str]) -> tuple[str, ...]:
     """The distinct labels, sorted; none where all are ""."""
-    names = tuple(np.unique(labels).tolist())
+    names = tuple(np.unique(np.asarray(labels, str)).tolist())
     return () if names == ("",) else names
 
 
-def numbered(names, values):
-    """The numbers of `values` in the sorted `names`: int32; zeros where there are no names.
+def encode_labels(
+    names: Sequence[str], values: np.ndarray | Sequence[str] | None, *, count: int | None = None
+) -> np.ndarray:
+    """Labels (or subjects) as indices into sorted names.
+
+    Args:
+      names: sorted; where empty, every index is 0.
+      values: N strings, or None for N empty ones.
+      count: N; needed where `values` is None.
+
+    Returns:
+      int32 [N].
 
     Raises:
-      InputError: a value that is no name.
+      InputError: a value that is none of the names.
+
+    Example:
+      >>> encode_labels(("rest", "walk"), ["walk", "rest"]).tolist()
+      [1, 0]
     """
+    if values is None:
+        if count is None:
+            raise TypeError("encode_labels needs `count` where `values` is None")
+        values = [""] * count
     if not names:
         return np.zeros(len(values), np.int32)
-    unknown = sorted(set(values) - set(names))
+    unknown = sorted(set(np.unique(np.asarray(values, str)).tolist()) - set(names))
     if unknown:
         raise InputError(
-            f"no training window is labelled {unknown[0] or '(nothing)'}, but a held-out one is; the model can only be "
-            f"conditional on {', '.join(names)}: keep to them with --labels, or train a model that is not conditional"
+            f"no training window is labelled {unknown[0] or '(nothing)'}, but another one is; the model can only be "
+            f"conditional on {', '.join(names)}: keep to them with labels, or train a model that is not conditional",
+            fields=["labels"],
         )
-    return np.searchsorted(names, values).astype(np.int32)
+    return np.searchsorted(np.asarray(names), values).astype(np.int32)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Standardizer:
-    """Statistics of the channels in the training split, float32 [C] each.
-
-    Attributes:
-      mean, std: in physical units.
-      increment: standard deviation of the steps from one sample to the next, standardised.
-    """
-
-    mean: np.ndarray
-    std: np.ndarray
-    increment: np.ndarray
-
-    def to_standard(self, values):
-        """Physical [..., C] -> standardised."""
-        return (values - self.mean) / self.std
-
-    def to_physical(self, values):
-        """Standardised [..., C] -> physical."""
-        return values * self.std + self.mean
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Dataset:
     """What a model is trained and measured on.
 
     Attributes:
-      rate: Hz.
-      channels, units: C strings each.
-      sensors: C `Sensor`.
-      length: T.
-      training, heldout: `Windows` (or `data.pipeline.Shards`) of disjoint subjects or, with one subject, times.
-      standardizer: of the training windows.
+      training: windows that are trained on.
+      test: windows of subjects that are never trained on; with one subject, of the end of its recordings.
+      heldout: windows of training subjects that are not trained on, or None.
+      standardizer: statistics of the training windows.
+      sensors: C `Sensor`, as measured on the recordings before any resampling.
       terms: licence and citation of the recordings.
-      notes: what cutting left out.
-      unseen: `Windows` of the training subjects that are not trained on, or None.
+      notes: what a person should know of the cutting.
       resampled: whether the windows are at another rate than the sensor's, so that they left its grid.
     """
 
-    rate: float
-    channels: tuple[str, ...]
-    units: tuple[str, ...]
-    sensors: tuple[Sensor, ...]
-    length: int
-    training: Windows
-    heldout: Windows
+    training: WindowSet | Shards
+    test: WindowSet | Shards
+    heldout: WindowSet | Shards | None = None
     standardizer: Standardizer
-    terms: str
+    sensors: tuple[Sensor, ...]
+    terms: str = ""
     notes: tuple[str, ...] = ()
     resampled: bool = False
-    unseen: Windows | None = None
 
     @property
-    def grid(self):
-        """The step of the grid on which each channel's values lie, in physical units, 0 where there is none: [C]."""
-        steps = [0.0 if self.resampled else sensor.resolution or 0.0 for sensor in self.sensors]
-        return np.array(steps, np.float32)
+    def rate(self) -> float:
+        """Samples a second, Hz."""
+        return self.training.rate
 
-    def splits(self):
-        """Name -> windows of the splits that there are."""
-        parts = {"training": self.training, "heldout": self.heldout, "unseen": self.unseen}
-        return {name: part for name, part in parts.items() if part is not None}
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """C names."""
+        return self.training.channels
 
-    def describe_channels(self):
-        """What holds for both splits, as a dictionary that JSON can hold."""
+    @property
+    def units(self) -> tuple[str, ...]:
+        """C units."""
+        return self.training.units
+
+    @property
+    def length(self) -> int:
+        """T."""
+        return self.training.length
+
+    def splits(self) -> dict[str, WindowSet | Shards]:
+        """Name -> windows of the splits that there are: "training", "test", "heldout"."""
+        splits: dict[str, WindowSet | Shards] = {"training": self.training, "test": self.test}
+        return splits if self.heldout is None else {**splits, "heldout": self.heldout}
+
+    def describe_channels(self) -> dict[str, Any]:
+        """What holds for all splits, as a dictionary that JSON can hold."""
         return {
+            "schema": SCHEMA,
             "rate": self.rate,
             "channels": list(self.channels),
             "units": list(self.units),
             "sensors": [dataclasses.asdict(sensor) for sensor in self.sensors],
             "length": self.length,
-            "mean": self.standardizer.mean.tolist(),
-            "std": self.standardizer.std.tolist(),
-            "increment": self.standardizer.increment.tolist(),
+            **self.standardizer.describe(),
             "resampled": self.resampled,
             "terms": self.terms,
         }
 
-    def describe(self):
-        """The statistics, as a dictionary that JSON can hold."""
-        splits = {name: part.describe() for name, part in self.splits().items()}
+    def describe(self) -> dict[str, Any]:
+        """All but the windows themselves, as a dictionary that JSON can hold."""
+        splits = {name: windows.describe() for name, windows in self.splits().items()}
         return {**self.describe_channels(), "splits": splits}
-
-
-def split(recordings, config):
-    """Splits recordings into training and held-out ones: by subject, or by time where there is one subject.
-
-    By time, the end of every recording is held out, with a gap of one window before it, so that no sample and no
-    neighbourhood is on both sides.
-
-    Args:
-      recordings: at least one `Recording`.
-      config: a `WindowConfig`.
-
-    Returns:
-      Two lists of recordings.
-
-    Raises:
-      InputError: a subject to hold out that does not exist, or a side without recordings.
-    """
-    _check_known("holdout_subjects", config.holdout_subjects, recordings)
-    subjects = sorted({recording.subject for recording in recordings})
-    if len(subjects) == 1 and not config.holdout_subjects:
-        return _split_by_time(recordings, config)
-    held_out = set(config.holdout_subjects) or set(subjects[-math.ceil(config.holdout_fraction * len(subjects)) :])
-    if held_out == set(subjects):
-        raise InputError(
-            f"nobody is left to train on: all subjects ({', '.join(subjects)}) would be held out. Lower "
-            "--holdout_fraction, name fewer --holdout_subjects, or, with one subject, leave them away to split by time"
-        )
-    training = [recording for recording in recordings if recording.subject not in held_out]
-    return training, [recording for recording in recordings if recording.subject in held_out]
-
-
-def _wanted(recordings, config):
-    """The recordings of those who are not left away."""
-    _check_known("exclude_subjects", config.exclude_subjects, recordings)
-    wanted = [recording for recording in recordings if recording.subject not in config.exclude_subjects]
-    if not wanted:
-        raise InputError("--exclude_subjects leaves nobody")
-    return wanted
-
-
-def _check_known(flag, named, recordings):
-    subjects = sorted({recording.subject for recording in recordings})
-    unknown = sorted(set(named) - set(subjects))
-    if unknown:
-        raise InputError(f"--{flag}: no subject {', '.join(unknown)}; there are {', '.join(subjects)}")
-
-
-def _split_by_time(recordings, config):
-    training, held_out = [], []
-    for recording in recordings:
-        length = len(recording.signals)
-        start = length - int(length * config.holdout_fraction)
-        training.append(recording.slice(0, max(start - config.length, 0)))
-        held_out.append(recording.slice(start, length))
-    return training, held_out
-
-
-def cut(recordings, config, name, labelled, chosen=lambda number: True):
-    """Cuts recordings into windows; a rest shorter than a window is dropped.
-
-    Args:
-      recordings: a list of `Recording` with the same channels.
-      config: a `WindowConfig`.
-      name: of the split, for messages.
-      labelled: whether to cut inside labelled spans alone.
-      chosen: a function of a stretch's number among those of its label that says whether it is cut.
-
-    Returns:
-      `Windows`.
-
-    Raises:
-      InputError: nothing is as long as a window.
-    """
-    values, subjects, labels, numbers = [], [], [], collections.Counter()
-    for recording in recordings:
-        for start, stop, label in _stretches(recording, labelled):
-            numbers[label] += 1
-            if not chosen(numbers[label]):
-                continue
-            for first in range(start, stop - config.length + 1, config.stride):
-                values.append(recording.signals[first : first + config.length])
-                subjects.append(recording.subject)
-                labels.append(label)
-    if not values:
-        raise InputError(_no_window(recordings, config, name, labelled))
-    return Windows(np.stack(values), np.array(subjects), np.array(labels))
-
-
-def _stretches(recording, labelled):
-    """(start, stop, label) of what is cut on its own."""
-    if labelled:
-        return [(span.start, span.stop, span.label) for span in recording.spans]
-    return [(0, len(recording.signals), "")]
-
-
-def _no_window(recordings, config, name, labelled):
-    stretches = [stretch for recording in recordings for stretch in _stretches(recording, labelled)]
-    longest = max((stop - start for start, stop, _ in stretches), default=0)
-    return (
-        f"no window in the {name} split: its {len(recordings)} recordings have at most {longest} samples"
-        f"{' under one label' if labelled else ''}, a window needs {config.length}. Take shorter windows, or change "
-        "the split"
-    )
-
-
-def _left_out(recordings, length, labelled):
-    """A note where stretches are too short for a window, by label."""
-    short = collections.Counter(
-        label
-        for recording in recordings
-        for start, stop, label in _stretches(recording, labelled)
-        if stop - start < length
-    )
-    if not short:
-        return ()
-    what = ", ".join(f"{count} {label}".strip() for label, count in sorted(short.items()))
-    return (f"too short for a window, left out: {what}{' spans' if labelled else ' recordings'}",)
-
-
-def _measure(windows, channels):
-    """The `Standardizer` of training windows; refuses a channel that never changes."""
-    flat = windows.values.reshape(-1, windows.values.shape[-1])
-    for channel, low, high in zip(channels, flat.min(0), flat.max(0), strict=True):
-        if low == high:
-            raise InputError(
-                f"channel {channel} is constant at {low:g} in the training windows; leave it out with --channels"
-            )
-    mean, std = flat.mean(0, dtype=np.float64), flat.std(0, dtype=np.float64)
-    increment = np.diff(windows.values, axis=1).std((0, 1), dtype=np.float64) / std
-    return Standardizer(*(each.astype(np.float32) for each in (mean, std, increment)))
-
-
-def _check_labels(windows, recordings, config):
-    """Refuses a label without a window, in either split: nothing could be learnt or measured of it."""
-    wanted = {span.label for recording in recordings for span in recording.spans}
-    for name, part in windows.items():
-        missing = sorted(wanted - set(part.labels.tolist()))
-        if missing:
-            raise InputError(
-                f"no window of {config.length} samples in the {name} split is labelled {', '.join(missing)}. Name the "
-                "others with --labels, take shorter windows, or give --label_policy=ignore"
-            )
-
-
-def prepare(collection, config, labels_asked=False):
-    """Splits, cuts and measures recordings.
-
-    Args:
-      collection: a `Collection`.
-      config: a `WindowConfig`.
-      labels_asked: whether the user named the labels, so that one without a window is an error.
-
-    Returns:
-      A `Dataset`.
-
-    Raises:
-      InputError: recordings that differ in channels, units or rate; no window; a constant channel; a named label
-        without a window; a subject to leave away that does not exist; whatever `split` refuses.
-    """
-    recordings = _wanted(collection.recordings, config)
-    check_alike(recordings, "channels", "units", "rate")
-    if collection.holdout_subjects and not config.holdout_subjects:
-        config = dataclasses.replace(config, holdout_subjects=collection.holdout_subjects)
-    training, heldout = split(recordings, config)
-    labelled = config.label_policy == "single" and any(recording.spans for recording in recordings)
-    unseen = None
-    if config.unseen_fraction:
-        every = round(1 / config.unseen_fraction)
-        unseen = cut(training, config, "unseen", labelled, lambda number: number % every == 0)
-        training = cut(training, config, "training", labelled, lambda number: number % every > 0)
-    else:
-        training = cut(training, config, "training", labelled)
-    heldout = cut(heldout, config, "held-out", labelled)
-    if labels_asked and labelled:
-        _check_labels({"training": training, "held-out": heldout}, recordings, config)
-    first = recordings[0]
-    standardizer = _measure(training, first.channels)
-    return Dataset(
-        first.rate,
-        first.channels,
-        first.units,
-        collection.sensors or (Sensor(),) * len(first.channels),
-        config.length,
-        training,
-        heldout,
-        standardizer,
-        collection.terms,
-        _left_out(recordings, config.length, labelled),
-        collection.resampled,
-        unseen,
-    )

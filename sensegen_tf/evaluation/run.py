@@ -1,15 +1,34 @@
 """From windows to a written report, with a progress bar: what the commands `evaluate` and `train` share."""
 
+from __future__ import annotations
+
 import importlib.util
+from typing import Any, NamedTuple
 
 import tqdm
 
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError
+from sensegen_tf.evaluation.settings import Settings
 
 _NEEDED = ("sklearn", "plotly")
 
 
-def check_installed():
+class Written(NamedTuple):
+    """A report that was written.
+
+    Attributes:
+      path: of the HTML file.
+      summary: a page of text for the terminal, with the path at its end.
+      description: what `report.json` beside it holds.
+    """
+
+    path: str
+    summary: str
+    description: dict[str, Any]
+
+
+def check_installed() -> None:
     """Refuses to begin without the packages of the extra `evaluate`.
 
     Raises:
@@ -20,36 +39,41 @@ def check_installed():
         raise InputError(f"{', '.join(missing)} not installed: pip install 'sensegen_tf[evaluate]'")
 
 
-def evaluate(real, synthetic, heldout, folder, seed, quick, unseen=None):
-    """Judges windows and writes the report.
+def evaluate(
+    real: WindowSet,
+    synthetic: WindowSet,
+    *,
+    folder: str,
+    test: WindowSet | None = None,
+    heldout: WindowSet | None = None,
+    settings: Settings | None = None,
+) -> Written:
+    """Evaluates windows, showing progress on stderr, and writes `report.html` and `report.json`.
 
     Args:
-      real, synthetic: `Samples`.
-      heldout: `Samples`, or None.
-      folder: for `report.html` and `report.json`.
-      seed: of all random numbers.
-      quick: see `judge.Settings.quick`.
-      unseen: `Samples`, or None, see `judge.Judge`.
+      real, synthetic, test, heldout, settings: see `evaluator.evaluate`.
+      folder: for the report; made if missing.
 
     Returns:
-      The summary for the terminal, with the paths of the report.
+      What was written.
 
     Raises:
       InputError: sets that cannot be compared, or a folder that cannot be written.
     """
-    from sensegen_tf.evaluation import judge, report
+    from sensegen_tf.evaluation import evaluator, report
 
-    settings = judge.Settings.quick(seed) if quick else judge.Settings(seed=seed)
     with tqdm.tqdm(unit="step", desc="evaluating") as bar:
 
-        def progress(what):
-            bar.set_postfix_str(what)
+        def progress(now: evaluator.Progress) -> None:
+            # One more step for drawing.
+            bar.total = now.steps + 1
+            bar.set_postfix_str(now.what)
             bar.update()
 
-        jury = judge.Judge(real, synthetic, heldout, settings, progress, unseen)
-        # One more for drawing.
-        bar.reset(jury.steps + 1)
-        evaluation = jury.evaluate()
-        progress("drawing")
+        evaluation = evaluator.evaluate(
+            real, synthetic, test=test, heldout=heldout, settings=settings or Settings(), progress=progress
+        )
+        bar.set_postfix_str("drawing")
         path = report.write(evaluation, folder)
-    return f"{report.summary(evaluation)}\n\nReport  {path}"
+        bar.update()
+    return Written(path, f"{report.summary(evaluation)}\n\nReport  {path}", report.describe(evaluation))

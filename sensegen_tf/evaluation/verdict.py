@@ -1,22 +1,45 @@
 """The verdict in plain words: what is good, what is not, what to do."""
 
-import dataclasses
+from __future__ import annotations
 
-from sensegen_tf.evaluation.metrics import LOWER, QUESTIONS
+import dataclasses
+from typing import Any
+
+from sensegen_tf.evaluation.evaluator import Evaluation
+from sensegen_tf.evaluation.metrics.definitions import LOWER, QUESTIONS
+from sensegen_tf.evaluation.scores import BASELINE, Score
 
 _MOST_NAMED = 3
-_A_HINT = "nearer_to_training"
+# Samples that lie near to what was trained on reveal nobody by that alone.
+_HINT = "nearer_to_training"
+_ALL_GOOD = {
+    "real": "Yes. None of {measures} lies outside the range of real recordings.",
+    "useful": "Yes. Classifiers learn as much from the samples as from real recordings.",
+    "private": "No leak was found by {measures}. That is no proof: only differential privacy gives a guarantee.",
+    "physiology": "Yes. None of {measures} lies outside the range of real recordings.",
+}
+_OUTSIDE = "Outside the range of real recordings: {failed} of {measures}."
+_NOT_GOOD = {
+    ("real", "mixed"): f"In part. {_OUTSIDE}",
+    ("real", "bad"): f"No. {_OUTSIDE}",
+    ("useful", "mixed"): "In part. Some classifiers learn less from the samples than from real recordings.",
+    ("useful", "bad"): "No. Classifiers learn less from the samples than from real recordings.",
+    ("private", "mixed"): "Perhaps not. The samples lie close to the windows trained on, but no attack succeeded.",
+    ("private", "bad"): "No. {failed} of {measures} found a leak of training data.",
+    ("physiology", "mixed"): f"In part. {_OUTSIDE}",
+    ("physiology", "bad"): f"No. {_OUTSIDE}",
+}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Answer:
     """To one question.
 
     Attributes:
       question: a key of `QUESTIONS`.
-      grade: "good" (every measure is as good as real recordings), "mixed" (at least half are; for privacy: only a hint
-        was found), "bad", or "unknown".
-      headline: one sentence.
+      grade: "good" (every measure passes), "mixed" (at least half do; for privacy: only closeness was found), "bad", or
+        "unknown".
+      headline: the answer in a sentence or two.
       failing: what is wrong, worst first, a sentence each.
       advice: what to do, a sentence or two each.
     """
@@ -28,68 +51,73 @@ class Answer:
     advice: tuple[str, ...] = ()
 
     @property
-    def title(self):
+    def title(self) -> str:
         """The question in words."""
         return QUESTIONS[self.question]
 
+    def describe(self) -> dict[str, Any]:
+        """What JSON shall hold of it."""
+        return {
+            "grade": self.grade,
+            "headline": self.headline,
+            "failing": list(self.failing),
+            "advice": list(self.advice),
+        }
 
-def answer(evaluation, question):
-    """The `Answer` to one question.
+
+def answer(evaluation: Evaluation, question: str) -> Answer:
+    """The answer to one question.
 
     Args:
-      evaluation: an `Evaluation`.
+      evaluation: what was found.
       question: a key of `QUESTIONS`.
     """
-    judged = [s for s in evaluation.scores if s.definition.question == question and s.passed is not None]
-    if not judged:
-        reason = evaluation.missing.get(question, "nothing could be measured")
-        return Answer(question, "unknown", f"Not measured: {reason}.")
-    failed = sorted((s for s in judged if not s.passed), key=lambda s: -s.excess)
-    passed = len(judged) - len(failed)
+    decided = [s for s in evaluation.scores if s.definition.question == question and s.passed is not None]
+    if not decided:
+        undecided = any(s.definition.question == question and s.reference for s in evaluation.scores)
+        reason = "real recordings differ too much to decide" if undecided else "nothing could be measured"
+        reason = evaluation.missing.get(question, reason)
+        return Answer(question=question, grade="unknown", headline=f"Not measured: {reason}.")
+    failed = sorted((s for s in decided if not s.passed), key=_margin)
+    measures = "1 measure" if len(decided) == 1 else f"{len(decided)} measures"
+    counts = {"measures": measures, "failed": len(failed)}
     if not failed:
-        return Answer(question, "good", _ALL_GOOD[question].format(count=len(judged)))
-    grade = "mixed" if 2 * passed >= len(judged) else "bad"
+        return Answer(question=question, grade="good", headline=_ALL_GOOD[question].format(**counts))
     if question == "private":
-        # One leak is a leak, however many other attacks failed; mere closeness is a hint alone.
-        grade = "mixed" if all(s.metric == _A_HINT for s in failed) else "bad"
-    worst = sorted({s.metric: s for s in reversed(failed)}.values(), key=lambda s: -s.excess)
+        # One leak is a leak, however many other attacks failed.
+        grade = "mixed" if all(s.metric == _HINT for s in failed) else "bad"
+    else:
+        grade = "mixed" if 2 * len(failed) <= len(decided) else "bad"
+    # The worst score of each metric.
+    worst = sorted({s.metric: s for s in reversed(failed)}.values(), key=_margin)[:_MOST_NAMED]
     return Answer(
-        question,
-        grade,
-        f"{_NOT_GOOD[question, grade]}: {passed} of {len(judged)} measures are as good as real recordings.",
-        tuple(_sentence(s) for s in worst[:_MOST_NAMED]),
-        tuple(dict.fromkeys(s.definition.advice for s in worst[:_MOST_NAMED])),
+        question=question,
+        grade=grade,
+        headline=_NOT_GOOD[question, grade].format(**counts),
+        failing=tuple(_sentence(s) for s in worst),
+        advice=tuple(dict.fromkeys(s.definition.advice for s in worst)),
     )
 
 
-_ALL_GOOD = {
-    "real": "Yes: none of {count} measures tells them from recordings of other real people.",
-    "useful": "Yes: they teach a classifier what recordings of real people teach it ({count} measures).",
-    "private": "No leak was found by {count} measures. That is not a proof: only differential privacy would be.",
-    "physiology": "Yes: all {count} measures are within what real people differ by.",
-}
-_NOT_GOOD = {
-    ("real", "mixed"): "In part",
-    ("real", "bad"): "No",
-    ("useful", "mixed"): "In part",
-    ("useful", "bad"): "No",
-    ("private", "mixed"): "Perhaps not",
-    ("private", "bad"): "No, they leak",
-    ("physiology", "mixed"): "In part",
-    ("physiology", "bad"): "No",
-}
-
-
-def _sentence(score):
-    """What is wrong, with its numbers."""
-    unit = f" {score.definition.unit}" if score.definition.unit else ""
-    bound = "at most" if score.definition.better == LOWER else "at least"
-    return (
-        f"The samples {score.definition.failing} ({score.definition.title}: {score.value:.3g}{unit}; "
-        f"real people: {bound} {score.edge:.3g}{unit})."
-    )
-
-
-def answers(evaluation):
-    """An `Answer` to every question."""
+def answers(evaluation: Evaluation) -> list[Answer]:
+    """An answer to every question."""
     return [answer(evaluation, question) for question in QUESTIONS]
+
+
+def _margin(score: Score) -> float:
+    """Sorts the worst first."""
+    return -(score.margin or 0.0)
+
+
+def _sentence(score: Score) -> str:
+    """What is wrong, with its numbers."""
+    definition, reference = score.definition, score.reference
+    assert reference is not None
+    unit = f" {definition.unit}" if definition.unit else ""
+    bound = "at most" if definition.better == LOWER else "at least"
+    expected = "real recordings" if reference.kind == BASELINE else "if nothing leaks"
+    title = definition.title[0].upper() + definition.title[1:]
+    return (
+        f"The samples {definition.failing}. {title}: {score.value:.3g}{unit}; "
+        f"{expected}: {bound} {score.bound:.3g}{unit}."
+    )

@@ -1,13 +1,32 @@
 """An exported model as a Python object: numbers in, NumPy arrays out."""
 
+from __future__ import annotations
+
 import functools
+import os
 import typing
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sensegen_tf.errors import InputError
 from sensegen_tf.generation import local
-from sensegen_tf.serving import saved_model
+from sensegen_tf.serving import model_card, versions
+
+
+class Samples(typing.NamedTuple):
+    """Generated series.
+
+    Attributes:
+      values: float32 [N, T, C], in physical units.
+      labels: N strings; None for a model that is not conditional.
+      seeds: int64 [N], what each series was made from.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray | None
+    seeds: np.ndarray
 
 
 class Score(typing.NamedTuple):
@@ -16,13 +35,13 @@ class Score(typing.NamedTuple):
     Attributes:
       log_likelihood: float32 [N, T], log-density in nats of every sample given those before it; 0 past a length.
       total: float32 [N], of the whole series.
-      innovation: float32 [N, T, C], the conditional distribution function at every value: uniform in [0, 1] where the
-        model is right, near 0 or 1 at anomalies; 0 past a length.
+      pit: float32 [N, T, C], the probability integral transform: the conditional distribution function at every value.
+        It is uniform in [0, 1] where the model is right, and near 0 or 1 at anomalies; 0 past a length.
     """
 
     log_likelihood: np.ndarray
     total: np.ndarray
-    innovation: np.ndarray
+    pit: np.ndarray
 
 
 class Model:
@@ -39,17 +58,37 @@ class Model:
 
     Raises:
       InputError: there is no model there.
+
+    Example:
+      >>> model = Model("sensegen_watch")
+      >>> samples = model.sample(2, length=100, seed=1, label="pendulum")
+      >>> samples.values.shape, samples.labels.tolist(), samples.seeds.tolist()
+      ((2, 100, 3), ['pendulum', 'pendulum'], [4294967296, 4294967297])
+      >>> model.score(samples.values, label=samples.labels).pit.shape
+      (2, 100, 3)
+      >>> model.continue_series(samples.values, length=50, label="pendulum").shape
+      (2, 50, 3)
+      >>> next(model.stream(2, seed=1, label="pendulum", chunk=25)).shape
+      (2, 25, 3)
     """
 
-    def __init__(self, path):
-        self.version = saved_model.find_version(path)
-        self.card = saved_model.read_card(self.version)
+    def __init__(self, path: str | os.PathLike[str]):
+        self.version = versions.find_version(path)
+        self.card = model_card.read_card(self.version)
 
     @functools.cached_property
     def _model(self):
         return local.load(self.version)
 
-    def sample(self, count, length=None, seed=0, label=None, temperature=1.0):
+    def sample(
+        self,
+        count: int,
+        *,
+        length: int | None = None,
+        seed: int = 0,
+        label: str | None = None,
+        temperature: float = 1.0,
+    ) -> Samples:
         """Samples series, the same as `python -m sensegen_tf.sample` with the same arguments.
 
         Args:
@@ -58,23 +97,22 @@ class Model:
           seed: in [0, 2^31); other seeds give other series.
           label: of all series, one of `card.labels`; by default labels are as common as in training.
           temperature: above 0; below 1 the likely becomes likelier, above 1 the unlikely.
-
-        Returns:
-          float32 [N, T, C] in physical units; of a conditional model without `label`, that and N labels.
         """
         length = self._length(length)
-        _whole("count", count, 1, 2**32)
-        _whole("seed", seed, 0, 2**31)
+        _check_whole("count", count, 1, 2**32)
+        _check_whole("seed", seed, 0, 2**31)
         if not isinstance(temperature, int | float | np.number) or not 0 < temperature < np.inf:
-            raise InputError(f"temperature must be a number above 0, got {temperature!r}")
+            raise InputError(f"temperature must be a number above 0, got {temperature!r}", fields=["temperature"])
         shares = local.label_shares(self.card, label)
-        chunks = list(local.generate(self._model, count, length, seed, count, shares, temperature))
-        samples = np.concatenate([chunk for _, _, chunk in chunks])
-        if label is not None or not self.card.labels:
-            return samples
-        return samples, np.array(self.card.labels)[np.concatenate([numbers for _, numbers, _ in chunks])]
+        chunks = local.generate(
+            self._model, count, length=length, seed=seed, chunk_size=count, shares=shares, temperature=temperature
+        )
+        seeds, numbers, values = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
+        return Samples(values, np.array(self.card.labels)[numbers] if self.card.labels else None, seeds)
 
-    def stream(self, count=1, seed=0, label=None, chunk=None):
+    def stream(
+        self, count: int = 1, *, seed: int = 0, label: str | None = None, chunk: int | None = None
+    ) -> Iterator[np.ndarray]:
         """Endless series: the same that `sample` gives with these arguments, piece by piece, for ever.
 
         Args:
@@ -85,12 +123,14 @@ class Model:
           float32 [N, chunk, C] in physical units.
         """
         chunk = max(1, round(self.card.rate)) if chunk is None else chunk
-        _whole("count", count, 1, 2**16 + 1)
-        _whole("seed", seed, 0, 2**31)
-        _whole("chunk", chunk, 1, self.card.max_length + 1)
-        labels = local.row_labels(local.label_shares(self.card, label), 0, count)
+        _check_whole("count", count, 1, 2**16 + 1)
+        _check_whole("seed", seed, 0, 2**31)
+        _check_whole("chunk", chunk, 1, self.card.max_length + 1)
+        labels = local.series_labels(local.label_shares(self.card, label), count=count)
         # Checked before the first piece is asked for.
-        return self._pieces(local.row_seeds(seed, 0, count), self._numbers(labels), -(-chunk // self.card.block))
+        return self._pieces(
+            local.series_seeds(seed, count=count), self._label_input(labels), -(-chunk // self.card.block)
+        )
 
     def _pieces(self, seeds, labels, blocks):
         state = self._model.signatures["initial_state"](seed=seeds, **labels)
@@ -100,7 +140,15 @@ class Model:
             state.pop("length")
             yield state.pop("samples").numpy()
 
-    def continue_series(self, prefix, length=None, seed=0, label=None, prefix_length=None):
+    def continue_series(
+        self,
+        prefix: ArrayLike,
+        *,
+        length: int | None = None,
+        seed: int = 0,
+        label: str | Sequence[str] | None = None,
+        prefix_length: ArrayLike | None = None,
+    ) -> np.ndarray:
         """Continues series of recordings.
 
         Args:
@@ -113,32 +161,34 @@ class Model:
         Returns:
           float32 [N, length, C]: what follows.
         """
-        prefix, prefix_length = self._series("prefix", prefix, "prefix_length", prefix_length, self.card.block)
-        _whole("seed", seed, 0, 2**31)
-        count = len(prefix)
+        given, given_length = self._series("prefix", prefix, "prefix_length", prefix_length, self.card.block)
+        _check_whole("seed", seed, 0, 2**31)
+        count = len(given)
         inputs = {
-            "prefix": prefix,
-            "prefix_length": prefix_length,
-            "seed": local.row_seeds(seed, 0, count),
+            "prefix": given,
+            "prefix_length": given_length,
+            "seed": local.series_seeds(seed, count=count),
             "length": np.full(count, self._length(length), np.int32),
             **self._given_labels(label, count),
         }
         return self._call("continue_series", inputs)["samples"]
 
-    def score(self, series, label=None, length=None):
+    def score(
+        self, series: ArrayLike, *, label: str | Sequence[str] | None = None, length: ArrayLike | None = None
+    ) -> Score:
         """How likely series are under the model.
 
         Args:
           series: [N, T, C] in physical units.
           label: a label for all or N of them; of conditional models alone, which need it.
           length: [N], in [1, T], where series differ in length.
-
-        Returns:
-          A `Score`.
         """
-        return Score(**self._of_series("score", series, label, length))
+        outputs = self._of_series("score", series, label, length)
+        return Score(**{model_card.EARLIER_OUTPUTS.get(name, name): value for name, value in outputs.items()})
 
-    def discriminate(self, series, label=None, length=None):
+    def discriminate(
+        self, series: ArrayLike, *, label: str | Sequence[str] | None = None, length: ArrayLike | None = None
+    ) -> np.ndarray:
         """What the discriminator says of series.
 
         Args:
@@ -154,7 +204,7 @@ class Model:
         return self._call(signature, {"series": series, "length": length, **self._given_labels(label, len(series))})
 
     def _call(self, signature, inputs):
-        """Output name -> array, over batches of rows."""
+        """Output name -> array, batch by batch."""
         count = len(next(iter(inputs.values())))
         starts = range(0, count, local.BATCH_SIZE)
         found = [
@@ -167,7 +217,7 @@ class Model:
 
     def _length(self, length):
         length = self.card.window_length if length is None else length
-        _whole("length", length, 1, self.card.max_length + 1)
+        _check_whole("length", length, 1, self.card.max_length + 1)
         return length
 
     def _series(self, name, values, length_name, length, shortest):
@@ -177,47 +227,53 @@ class Model:
         if values.ndim != 3 or values.shape[2] != channels or not len(values) or values.dtype.kind not in "fiu":
             raise InputError(
                 f"{name} must be numbers [N, T, {channels}], channels {', '.join(self.card.channels)}; got "
-                f"{values.dtype} {list(values.shape)}"
+                f"{values.dtype} {list(values.shape)}",
+                fields=[name],
             )
         length = np.full(len(values), values.shape[1]) if length is None else np.asarray(length)
-        if length.shape != (len(values),) or length.dtype.kind not in "iu":
-            raise InputError(
-                f"{length_name} must be {len(values)} whole numbers; got {length.dtype} {list(length.shape)}"
-            )
-        if length.min() < shortest or length.max() > values.shape[1]:
-            raise InputError(
-                f"{length_name} must lie in [{shortest}, {values.shape[1]}], got {length.min()} to {length.max()}"
-            )
+        _check_lengths(length_name, length, (shortest, values.shape[1]), len(values))
         inside = np.arange(values.shape[1]) < length[:, None]
         bad = np.argwhere(~np.isfinite(values) & inside[..., None])
         if len(bad):
-            row, sample, channel = bad[0]
-            raise InputError(
-                f"{name} is not finite at row {row}, sample {sample}, channel {self.card.channels[channel]}"
-            )
+            index, sample, channel = bad[0]
+            where = f"series {index}, sample {sample}, channel {self.card.channels[channel]}"
+            raise InputError(f"{name} is not finite at {where}", fields=[name])
         return values.astype(np.float32), length.astype(np.int32)
 
     def _given_labels(self, label, count):
-        """The input `label` of N rows of a conditional model, from a name for all or N names."""
+        """The input `label` of N series of a conditional model, from a name for all or N names."""
         if not self.card.labels:
             if label is not None:
-                raise InputError("label must be left out: the model is not conditional")
+                raise InputError("label must be left out: the model is not conditional", fields=["label"])
             return {}
         there = ", ".join(self.card.labels)
         if label is None:
-            raise InputError(f"label must be given; the model has {there}")
+            raise InputError(f"label must be given; the model has {there}", fields=["label"])
         names = [label] * count if isinstance(label, str) else list(label)
         if len(names) != count:
-            raise InputError(f"label must be one name, or {count} of them, got {len(names)}")
+            raise InputError(f"label must be one name, or {count} of them, got {len(names)}", fields=["label"])
         unknown = sorted({str(name) for name in names if name not in self.card.labels})
         if unknown:
-            raise InputError(f"label: the model has no {', '.join(unknown)}; it has {there}")
-        return self._numbers([self.card.labels.index(name) for name in names])
+            raise InputError(f"label: the model has no {', '.join(unknown)}; it has {there}", fields=["label"])
+        return self._label_input([self.card.labels.index(name) for name in names])
 
-    def _numbers(self, labels):
-        return {"label": np.array(labels, np.int32)} if self.card.labels else {}
+    def _label_input(self, numbers):
+        return {"label": np.array(numbers, np.int32)} if self.card.labels else {}
 
 
-def _whole(name, value, low, high):
+def _check_whole(name, value, low, high):
+    """Refuses what is no whole number in [low, high)."""
     if not isinstance(value, int | np.integer) or not low <= value < high:
-        raise InputError(f"{name} must be a whole number in [{low}, {high}), got {value!r}")
+        raise InputError(f"{name} must be a whole number in [{low}, {high - 1}], got {value!r}", fields=[name])
+
+
+def _check_lengths(name, length, bounds, count):
+    """Refuses what are not `count` whole numbers within the bounds."""
+    if length.shape != (count,) or length.dtype.kind not in "iu":
+        raise InputError(
+            f"{name} must be {count} whole numbers; got {length.dtype} {list(length.shape)}", fields=[name]
+        )
+    if length.min() < bounds[0] or length.max() > bounds[1]:
+        raise InputError(
+            f"{name} must lie in [{bounds[0]}, {bounds[1]}], got {length.min()} to {length.max()}", fields=[name]
+        )

@@ -1,9 +1,12 @@
 """Generated series to files, a chunk at a time, so that memory stays bounded; the suffix chooses the format."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import os
 import zipfile
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -11,8 +14,12 @@ import tensorflow as tf
 from sensegen_tf.data import records
 from sensegen_tf.data.arrow import pyarrow
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import os_errors, whole_file
+from sensegen_tf.files import atomic_write, os_errors
 from sensegen_tf.generation import local
+from sensegen_tf.generation.local import Chunk
+from sensegen_tf.serving.model_card import ModelCard
+
+Write = Callable[[Chunk], None]
 
 
 def _member(archive, name):
@@ -29,10 +36,10 @@ def _npz(path, card, count, length):
             header = {"descr": "<f4", "fortran_order": False, "shape": (count, length, len(card.channels))}
             np.lib.format.write_array_header_1_0(file, header)
 
-            def write(chunk_seeds, chunk_labels, samples):
-                file.write(np.ascontiguousarray(samples, "<f4").data)
-                seeds.append(chunk_seeds)
-                labels.append(chunk_labels)
+            def write(chunk):
+                file.write(np.ascontiguousarray(chunk.values, "<f4").data)
+                seeds.append(chunk.seeds)
+                labels.append(chunk.labels)
 
             yield write
         rest = {
@@ -63,9 +70,9 @@ def _csv(path, card, count, length):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["series", "time [s]", *_columns(card), *(["label"] if card.labels else [])])
 
-        def write(chunk_seeds, chunk_labels, samples):
-            numbers = local.row_numbers(chunk_seeds)
-            for series, label, values in zip(numbers, chunk_labels, samples, strict=True):
+        def write(chunk):
+            numbers = local.series_numbers(chunk.seeds)
+            for series, label, values in zip(numbers, chunk.labels, chunk.values, strict=True):
                 # str of a float32 is the shortest text that reads back as the same float32.
                 rows, name = zip(times, values, strict=True), card.labels[label : label + 1]
                 writer.writerows([series, time, *map(str, row), *name] for time, row in rows)
@@ -85,14 +92,14 @@ def _parquet(path, card, count, length):
     times = np.arange(length) / card.rate
     with arrow.parquet.ParquetWriter(path, arrow.schema(fields.items()), use_dictionary=few) as writer:
 
-        def write(chunk_seeds, chunk_labels, samples):
-            for start in range(0, len(samples), local.BATCH_SIZE):
+        def write(chunk):
+            for start in range(0, len(chunk.values), local.BATCH_SIZE):
                 rows = slice(start, start + local.BATCH_SIZE)
-                seeds, values = chunk_seeds[rows], samples[rows]
-                columns = [np.repeat(local.row_numbers(seeds), length), np.repeat(seeds, length)]
+                seeds, values = chunk.seeds[rows], chunk.values[rows]
+                columns = [np.repeat(local.series_numbers(seeds), length), np.repeat(seeds, length)]
                 columns += [np.tile(times, len(seeds)), *values.reshape(-1, values.shape[-1]).T]
                 if card.labels:
-                    label = np.repeat(chunk_labels[rows], length)
+                    label = np.repeat(chunk.labels[rows], length)
                     columns.append(arrow.DictionaryArray.from_arrays(label, list(card.labels)))
                 writer.write_table(arrow.table(dict(zip(fields, columns, strict=True)), schema=writer.schema))
 
@@ -106,11 +113,13 @@ def _tfrecord(path, card, count, length):
     with os_errors():
         writer = tf.io.TFRecordWriter(path)
 
-    def write(chunk_seeds, chunk_labels, samples):
+    def write(chunk):
         with os_errors():
-            for seed, number, series in zip(chunk_seeds, chunk_labels, samples, strict=True):
+            for seed, number, series in zip(chunk.seeds, chunk.labels, chunk.values, strict=True):
                 label = card.labels[number] if card.labels else ""
-                example = records.example(series, card.rate, card.channels, card.units, label=label, seed=int(seed))
+                example = records.example(
+                    series, rate=card.rate, channels=card.channels, units=card.units, label=label, seed=int(seed)
+                )
                 writer.write(example)
 
     try:
@@ -123,17 +132,17 @@ def _tfrecord(path, card, count, length):
 _WRITERS = {".npz": _npz, ".csv": _csv, ".parquet": _parquet, ".tfrecord": _tfrecord}
 
 
-def check_suffix(path):
-    """Refuses a path whose suffix names no format.
+def check_suffix(path: str | os.PathLike[str]) -> str:
+    """The suffix of a path, which must name a format that this machine can write.
 
     Raises:
-      InputError: with the formats that there are, or with the package that the format needs and that is missing.
+      InputError: it names none; the message lists those that there are. Or a package that it needs is missing.
     """
     suffix = os.path.splitext(path)[1]
     if suffix not in _WRITERS:
         raise InputError(
-            f"--output={path}: the suffix must be one of {', '.join(_WRITERS)}, got {suffix}; the name of a folder of "
-            "shards has none"
+            f"output must end in one of {', '.join(_WRITERS)}, or in none for a folder of shards; got {path}",
+            fields=["output"],
         )
     if suffix == ".parquet":
         pyarrow(path)
@@ -141,21 +150,21 @@ def check_suffix(path):
 
 
 @contextlib.contextmanager
-def open_writer(path, card, count, length):
+def open_writer(path: str | os.PathLike[str], card: ModelCard, *, count: int, length: int) -> Iterator[Write]:
     """Opens a file of generated series, which appears whole or not at all.
 
     Args:
       path: ends in .npz, .csv, .parquet or .tfrecord.
-      card: the `ModelCard` of the generator.
+      card: of the model.
       count: how many series will be written.
       length: T of each.
 
     Yields:
-      A function of (seeds int64 [n], labels int32 [n], samples float32 [n, T, C]) that writes a chunk.
+      A function of a `local.Chunk` that writes it.
 
     Raises:
       InputError: an unknown suffix, or a file that cannot be written.
     """
     writer = _WRITERS[check_suffix(path)]
-    with whole_file(path) as temporary, writer(temporary, card, count, length) as write:
+    with atomic_write(os.fspath(path)) as temporary, writer(temporary, card, count, length) as write:
         yield write

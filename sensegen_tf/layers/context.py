@@ -1,25 +1,57 @@
-"""What a step is told of the past, as a rollout can compute it itself: recent increments, running means, a beat clock.
+"""What a step sees of the past, as a rollout can compute it itself: increments, running means, event intervals.
 
-An LSTM that is fed values in units of the whole recording's spread must subtract large numbers to see the small ones:
-where a person sits still, the sensor's noise is a hundredth of that spread. So the past is told in units of the
-increments' own spread, around the newest value: the last increments, and how far exponentially weighted running means
-(corrected for their start, as Adam corrects its own) lie from the newest value. The mixture's locations are regressed
-on the same numbers, with coefficients that the network gives anew at every step: a time-varying autoregression, in
-which noise around a level can stay noise around a level.
+An LSTM that is fed values in units of their standard deviation over the whole recording must subtract large numbers to
+see the small ones: where a person sits still, the sensor's noise is a hundredth of that. So the inputs are in units of
+the increments' standard deviation, around the previous value: the last increments, and how far exponentially weighted
+running means (corrected for their start, as Adam corrects its own) lie from the previous value. The mixture's locations
+are regressed on the same numbers, with coefficients that the network gives anew at every step: a time-varying
+autoregression, in which noise around a level can stay noise around a level.
 """
 
+from __future__ import annotations
+
 import math
+import typing
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from sensegen_tf.layers.lstm import swap_batch_and_time
 
-# An event of the clock is an increment larger than this share of the largest one so far, whose memory fades by this
-# factor a sample.
-_CLOCK_THRESHOLD, _CLOCK_DECAY = 0.5, 0.999
-# Intervals are told in units of so many refractory times, and no longer than so many.
-_CLOCK_UNIT, _CLOCK_LONGEST = 4.0, 10.0
+# An event is an increment larger than this share of the largest one so far, whose memory fades by this factor a sample.
+_EVENT_THRESHOLD, _EVENT_DECAY = 0.5, 0.999
+# Intervals are inputs in units of so many refractory times, and cut at so many refractory times.
+_INTERVAL_UNIT, _LONGEST_INTERVAL = 4.0, 10.0
+
+
+class Past(typing.NamedTuple):
+    """What is known before a sample; B may be followed by T.
+
+    Attributes:
+      previous: [B, C], the previous value, standardised.
+      regressors: [B, R, C], in units of the increments' standard deviation.
+      inputs: [B, F], of the network.
+    """
+
+    previous: tf.Tensor
+    regressors: tf.Tensor
+    inputs: tf.Tensor
+
+
+class ContextState(typing.NamedTuple):
+    """What a rollout carries from sample to sample.
+
+    Attributes:
+      last: [B, lags + 1, C], the last values.
+      sums, weights: [B, M, C] and [B, M], of the running means.
+      events: [B, 4]: samples since the last event, the last two intervals, and the largest increment.
+    """
+
+    last: tf.Tensor
+    sums: tf.Tensor
+    weights: tf.Tensor
+    events: tf.Tensor
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
@@ -29,84 +61,97 @@ class Context(keras.layers.Layer):
     Args:
       channels: C.
       lags: how many of the last increments, at least 0.
-      levels: time constants of the running means, in samples; `math.inf` for the mean of all.
-      refractory: of the beat clock, the shortest interval between two events, in samples; 0 for no clock.
+      running_means: their time constants, in samples; `math.inf` for the mean of all.
+      refractory: the shortest interval between two events (large increments, such as heartbeats), in samples; with 0
+        events are not looked for.
     """
 
-    def __init__(self, channels, lags=0, levels=(), refractory=0, **kwargs):
+    def __init__(
+        self,
+        channels: int,
+        *,
+        lags: int = 0,
+        running_means: Sequence[float] = (),
+        refractory: int = 0,
+        **kwargs: typing.Any,
+    ):
         super().__init__(**kwargs)
-        self.channels, self.lags, self.levels, self.refractory = channels, lags, tuple(levels), refractory
+        self.channels, self.lags, self.refractory = channels, lags, refractory
+        self.running_means = tuple(running_means)
 
     @property
-    def regressors(self):
+    def regressors(self) -> int:
         """R, the number of regressors a channel."""
-        return self.lags + len(self.levels)
+        return self.lags + len(self.running_means)
 
     @property
-    def size(self):
-        """F, the number of inputs: the newest value and the regressors of each channel, and three of the clock."""
+    def size(self) -> int:
+        """F, the number of inputs: the previous value and the regressors of each channel, and three of the events."""
         return (1 + self.regressors) * self.channels + (3 if self.refractory else 0)
 
     @property
-    def shapes(self):
-        """Of the newest value, the regressors and the inputs of a row."""
-        return [self.channels], [self.regressors, self.channels], [self.size]
+    def shapes(self) -> Past:
+        """The shapes of an example's `Past`, as lists."""
+        return Past([self.channels], [self.regressors, self.channels], [self.size])
 
-    def initial_state(self, batch_size):
-        """Zeros: the last values [B, lags + 1, C], sums [B, M, C] and weights [B, M] of the means, the clock [B, 4]."""
-        sums = tf.zeros([batch_size, len(self.levels), self.channels])
-        clock = tf.tile([[1e6, 0.0, 0.0, 0.0]], [batch_size, 1])
-        return (
-            tf.zeros([batch_size, self.lags + 1, self.channels]),
-            sums,
-            tf.zeros([batch_size, len(self.levels)]),
-            clock,
+    def initial_state(self, batch_size: tf.Tensor | int) -> ContextState:
+        """The state before the first sample."""
+        return ContextState(
+            last=tf.zeros([batch_size, self.lags + 1, self.channels]),
+            sums=tf.zeros([batch_size, len(self.running_means), self.channels]),
+            weights=tf.zeros([batch_size, len(self.running_means)]),
+            events=tf.tile([[1e6, 0.0, 0.0, 0.0]], [batch_size, 1]),
         )
 
-    def step(self, sample, started, state, unit):
+    def initial_past(self, batch_size: tf.Tensor | int) -> Past:
+        """What is known before the first sample: zeros."""
+        return Past(*(tf.zeros([batch_size, *shape]) for shape in self.shapes))
+
+    def step(
+        self, sample: tf.Tensor, state: ContextState, *, started: tf.Tensor, unit: tf.Tensor
+    ) -> tuple[Past, ContextState]:
         """Takes note of a sample.
 
         Args:
           sample: [B, C], standardised.
+          state: of the samples before it.
           started: bool [B, 1], whether there was a sample before.
-          state: as `initial_state`.
-          unit: [C], the spread of the increments.
+          unit: [C], the standard deviation of the increments.
 
         Returns:
-          The sample [B, C], the regressors [B, R, C] in units of the increments' spread, the inputs of the next step
-          [B, F], and the new state.
+          The `Past` of the next sample, and the new state.
         """
-        last, sums, weights, clock = state
+        last, sums, weights, events = state
         # Before the first sample there was nothing: all was as it is.
         last = tf.where(started[..., None], last, sample[:, None])
         values = tf.concat([last, sample[:, None]], 1)  # [B, lags + 2, C]
         increments = tf.reverse(values[:, 1:] - values[:, :-1], [1]) / unit  # the newest first
-        decay = tf.constant([math.exp(-1 / level) for level in self.levels], shape=[len(self.levels)])  # [M]
+        decay = tf.constant(
+            [math.exp(-1 / time) for time in self.running_means], shape=[len(self.running_means)]
+        )  # [M]
         sums, weights = sums * decay[:, None] + sample[:, None], weights * decay + 1.0
         deviations = (sums / weights[..., None] - sample[:, None]) / unit  # [B, M, C]
         regressors = tf.concat([increments[:, : self.lags], deviations], 1)  # [B, R, C]
         rows, width = tf.shape(sample)[0], self.regressors * self.channels
         inputs = [sample, tf.reshape(tf.asinh(regressors), [rows, width])]
         if self.refractory:
-            clock, told = self._clock(increments[:, 0], clock)
-            inputs.append(told)
-        return sample, regressors, tf.concat(inputs, -1), (values[:, 1:], sums, weights, clock)
+            events = self._note_event(increments[:, 0], events)
+            intervals = tf.minimum(events[:, :3] / self.refractory, _LONGEST_INTERVAL) / _INTERVAL_UNIT
+            inputs.append(intervals)
+        past = Past(sample, regressors, tf.concat(inputs, -1))
+        return past, ContextState(values[:, 1:], sums, weights, events)
 
-    def _clock(self, increments, clock):
-        """The clock after a step [B, 4] and what is told of it [B, 3].
-
-        The clock holds the samples since the last event, the last two intervals, and the largest increment.
-        """
-        since, interval, before, largest = tf.unstack(clock, axis=1)  # [B] each
+    def _note_event(self, increments, events):
+        """The events [B, 4] after a sample with these increments [B, C], see `ContextState`."""
+        since, interval, before, largest = tf.unstack(events, axis=1)  # [B] each
         size = tf.reduce_max(tf.abs(increments), -1)
-        largest = tf.maximum(largest * _CLOCK_DECAY, size)
-        event = tf.logical_and(size > _CLOCK_THRESHOLD * largest, since >= self.refractory)
+        largest = tf.maximum(largest * _EVENT_DECAY, size)
+        event = tf.logical_and(size > _EVENT_THRESHOLD * largest, since >= self.refractory)
         interval, before = tf.where(event, tf.minimum(since, 1e4), interval), tf.where(event, interval, before)
         since = tf.where(event, 0.0, since + 1.0)
-        clock = tf.stack([since, interval, before, largest], 1)
-        return clock, tf.minimum(clock[:, :3] / self.refractory, _CLOCK_LONGEST) / _CLOCK_UNIT
+        return tf.stack([since, interval, before, largest], 1)
 
-    def call(self, series, unit):
+    def call(self, series: tf.Tensor, unit: tf.Tensor) -> Past:
         """What is known before every sample of a series under teacher forcing.
 
         Args:
@@ -114,12 +159,11 @@ class Context(keras.layers.Layer):
           unit: [C].
 
         Returns:
-          For every sample what `step` gave after the one before it, zeros at the first: newest values [B, T, C],
-          regressors [B, T, R, C] and inputs [B, T, F]. No gradient passes.
+          The `Past` of every sample, [B, T, ...]; zeros at the first. No gradient passes.
         """
         if self.size == self.channels:
-            newest = tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])  # [B, T, C]
-            return newest, tf.zeros(tf.concat([tf.shape(newest)[:2], [0, self.channels]], 0)), newest
+            previous = tf.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])  # [B, T, C]
+            return Past(previous, tf.zeros(tf.concat([tf.shape(previous)[:2], [0, self.channels]], 0)), previous)
         batch = series.shape[:2]
         series = swap_batch_and_time(tf.stop_gradient(series))  # [T, B, C]
         steps, rows = tf.shape(series)[0], tf.shape(series)[1]
@@ -131,14 +175,15 @@ class Context(keras.layers.Layer):
         )
 
         def body(t, state, arrays):
-            *told, state = self.step(series[t - 1], tf.fill([rows, 1], t > 1), state, unit)
-            return t + 1, state, tuple(each.write(t, value) for each, value in zip(arrays, told, strict=True))
+            past, state = self.step(series[t - 1], state, started=tf.fill([rows, 1], t > 1), unit=unit)
+            return t + 1, state, tuple(each.write(t, value) for each, value in zip(arrays, past, strict=True))
 
         start = (1, self.initial_state(rows), arrays)
         *_, arrays = tf.while_loop(lambda t, *_: t < steps, body, start, maximum_iterations=steps)
-        told = [tf.stop_gradient(swap_batch_and_time(each.stack())) for each in arrays]
-        return tuple(tf.ensure_shape(each, [*batch, *each.shape[2:]]) for each in told)
+        past = [tf.stop_gradient(swap_batch_and_time(each.stack())) for each in arrays]
+        return Past(*(tf.ensure_shape(each, [*batch, *each.shape[2:]]) for each in past))
 
-    def get_config(self):
-        own = {"channels": self.channels, "lags": self.lags, "levels": list(self.levels)}
+    def get_config(self) -> dict[str, typing.Any]:
+        """What the constructor takes."""
+        own = {"channels": self.channels, "lags": self.lags, "running_means": list(self.running_means)}
         return {**super().get_config(), **own, "refractory": self.refractory}

@@ -1,26 +1,33 @@
-"""The recurrent stack: LSTM layers whose one cell serves teacher forcing, rollout and streaming.
+"""LSTM layers. Teacher forcing, rollouts and streaming use the same cell.
 
-An LSTM layer (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000) with kernel W [D, 4U], recurrent
-kernel R [U, 4U] and bias b [4U], gates in Keras's order i, f, g, o:
+An LSTM layer (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000) has a kernel W [D, 4U], a recurrent
+kernel R [U, 4U] and a bias b [4U], with the gates in Keras's order i, f, g, o:
 
     z_t = x_t W + b + h_{t-1} R              (pre-activations)
     i, f, o = sigmoid(z_i, z_f, z_o)         g = tanh(z_g)
     c_t = f c_{t-1} + i g                    h_t = o tanh(c_t)
 
-Over a whole series the products
-x_t W + b do not depend on the state, so they are one matrix product before the time loop. The gradient is written by
-hand for the same reason: with dh_t and dc_t the sums of what reaches h_t and c_t,
+The products x_t W + b do not depend on the state, so for a whole series they are one matrix product before the loop
+over time. The gradient is written by hand, so that the gradient of R is one matrix product too, after the backward
+loop. Let dh_t and dc_t be the gradients of the loss with respect to h_t and c_t, each the sum of what comes from the
+layer above and from step t + 1. First dh_t o (1 - tanh(c_t)^2) is added to dc_t. Then
 
-    dc_t += dh_t o (1 - tanh(c_t)^2)
     dz_i = dc_t g i (1 - i)                  dz_f = dc_t c_{t-1} f (1 - f)
     dz_g = dc_t i (1 - g^2)                  dz_o = dh_t tanh(c_t) o (1 - o)
     dh_{t-1} = dz_t R^T                      dc_{t-1} = dc_t f
 
-The factors of dc_t and dh_t are known on the way forward, while their parts are at hand, and are kept instead of the
-gates. Only dz_t R^T stays in the backward loop; dR = sum_t h_{t-1}^T dz_t is one product after it, and dW, db and dx
-follow from dz through the ordinary gradient of the input product. Where a mask leaves a step out, h and c pass it
-unchanged: its factors are 0, f is 1, and dh_{t-1} takes dh_t.
+All factors of dc_t and dh_t here are known in the forward pass, so `_forward` stores them instead of the gates. The
+only matrix product in the backward loop is dz_t R^T. The sum dR = sum_t h_{t-1}^T dz_t is one product after the loop;
+dW, db and dx follow from dz through the ordinary gradient of the input product.
+
+At a masked step, h and c are copied from the step before. So there the stored factors of dz_t and of dc_t are 0, the
+factor f is 1, and dh_{t-1} = dh_t.
 """
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -38,10 +45,10 @@ def _cell(z, c):
 
 
 def _factors(gates, c_before, tanh_c):
-    """What dz [B, 4U], dc within a step and dc to the step before are multiples of; see the module."""
+    """Factors of the backward pass, see the module: in dz_t [B, 4U], of dh_t in dc_t [B, U], of dc_t in dc_{t-1}."""
     i, f, g, o = gates
-    to_z = tf.concat([g * i * (1.0 - i), c_before * f * (1.0 - f), i * (1.0 - g * g), tanh_c * o * (1.0 - o)], -1)
-    return to_z, o * (1.0 - tanh_c * tanh_c), f
+    dz_factor = tf.concat([g * i * (1.0 - i), c_before * f * (1.0 - f), i * (1.0 - g * g), tanh_c * o * (1.0 - o)], -1)
+    return dz_factor, o * (1.0 - tanh_c * tanh_c), f
 
 
 def _forward(z, recurrent_kernel, h0, c0, mask):
@@ -49,7 +56,7 @@ def _forward(z, recurrent_kernel, h0, c0, mask):
 
     Args:
       z: input products [T, B, 4U]; recurrent_kernel: [U, 4U]; h0, c0: [B, U].
-      mask: 1 and 0 [T, B, 1] for steps that count and steps that are left out; or None where all count.
+      mask: [T, B, 1], 1 for valid steps and 0 for masked ones; None where all steps are valid.
 
     Returns:
       h_t [T, B, U], the last cell [B, U], and for the gradient h_{t-1} [T, B, U] and the three `_factors`.
@@ -61,12 +68,12 @@ def _forward(z, recurrent_kernel, h0, c0, mask):
 
     def body(t, h_before, c_before, arrays):
         gates, c, tanh_c, h = _cell(z[t] + tf.matmul(h_before, recurrent_kernel), c_before)
-        to_z, to_c, keep = _factors(gates, c_before, tanh_c)
+        dz_factor, dc_factor, forget = _factors(gates, c_before, tanh_c)
         if mask is not None:
             m = mask[t]
-            h, c, keep = m * h + (1.0 - m) * h_before, m * c + (1.0 - m) * c_before, m * keep + 1.0 - m
-            to_z, to_c = m * to_z, m * to_c
-        values = (h, h_before, to_z, to_c, keep)
+            h, c, forget = m * h + (1.0 - m) * h_before, m * c + (1.0 - m) * c_before, m * forget + 1.0 - m
+            dz_factor, dc_factor = m * dz_factor, m * dc_factor
+        values = (h, h_before, dz_factor, dc_factor, forget)
         return t + 1, h, c, tuple(each.write(t, value) for each, value in zip(arrays, values, strict=True))
 
     units = h0.shape[-1]
@@ -76,21 +83,21 @@ def _forward(z, recurrent_kernel, h0, c0, mask):
     return h_all, c_last, tuple(saved)
 
 
-def _backward(recurrent_kernel, to_z, to_c, keep, mask, dh_all, dc_last):
+def _backward(recurrent_kernel, dz_factor, dc_factor, forget, mask, dh_all, dc_last):
     """The loop back over time: dz [T, B, 4U], dh0 and dc0 [B, U] from dh_t [T, B, U] and the last dc [B, U]."""
-    steps = tf.shape(to_z)[0]
+    steps = tf.shape(dz_factor)[0]
     recurrent_transposed = tf.transpose(recurrent_kernel)
     # dz_t takes the place of its factors, which saves an array of this size.
-    array = tf.TensorArray(to_z.dtype, size=steps, element_shape=to_z.shape[1:]).unstack(to_z)
+    array = tf.TensorArray(dz_factor.dtype, size=steps, element_shape=dz_factor.shape[1:]).unstack(dz_factor)
 
     def body(t, dh, dc, array):
         dh = dh + dh_all[t]
-        dc = dc + dh * to_c[t]
+        dc = dc + dh * dc_factor[t]
         dz = tf.concat([dc, dc, dc, dh], -1) * array.read(t)
         dh_before = tf.matmul(dz, recurrent_transposed)
         if mask is not None:
             dh_before += (1.0 - mask[t]) * dh
-        return t - 1, dh_before, dc * keep[t], array.write(t, dz)
+        return t - 1, dh_before, dc * forget[t], array.write(t, dz)
 
     start = (steps - 1, tf.zeros_like(dc_last), dc_last, array)
     _, dh0, dc0, array = tf.while_loop(lambda t, *_: t >= 0, body, start, maximum_iterations=steps)
@@ -103,12 +110,18 @@ _compiled_forward, _compiled_backward = (
 
 
 def _product(a, b, dtype, **transposed):
-    """a b, multiplied in `dtype`, in the type of a."""
+    """The matrix product of a and b, computed in `dtype` and cast to the dtype of a."""
     return tf.cast(tf.matmul(tf.cast(a, dtype), tf.cast(b, dtype), **transposed), a.dtype)
 
 
 def _scan(z, recurrent_kernel, h0, c0, mask, dtype, compiled):
-    """The loop over time with its gradient: h_t [T, B, U] and the last cell [B, U]; arguments as `_forward`."""
+    """The loop over time with its gradient: h_t [T, B, U] and the last cell [B, U].
+
+    Args:
+      z, recurrent_kernel, h0, c0, mask: as `_forward`.
+      dtype: of the product that gives the gradient of R.
+      compiled: whether XLA compiles the loops.
+    """
     forward, backward = (_compiled_forward, _compiled_backward) if compiled else (_forward, _backward)
     units = recurrent_kernel.shape[0]
 
@@ -126,46 +139,65 @@ def _scan(z, recurrent_kernel, h0, c0, mask, dtype, compiled):
     return scan(z, recurrent_kernel, h0, c0)
 
 
-def policy(precision, otherwise="float32"):
-    """The Keras dtype policy of a layer that multiplies in `precision` and keeps its weights in float32."""
-    return "mixed_bfloat16" if precision == "bfloat16" else otherwise
+class LSTMState(typing.NamedTuple):
+    """Output and cell of a layer after a step, each [B, U]."""
+
+    h: tf.Tensor
+    c: tf.Tensor
 
 
-def on_gpu():
-    """Whether recurrent layers run on a GPU: where TensorFlow sees one."""
+def dtype_policy(precision: str, default: typing.Any = "float32") -> typing.Any:
+    """The Keras dtype policy of a layer that multiplies in `precision` and keeps its weights in float32; for "float32"
+    the default."""
+    return "mixed_bfloat16" if precision == "bfloat16" else default
+
+
+def gpu_available() -> bool:
+    """Whether TensorFlow sees a GPU."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _through_cudnn(native, mask):
-    """Whether a native layer's series run through cuDNN's kernel.
+def _through_cudnn(use_xla, mask):
+    """Whether a layer with `use_xla` runs series through cuDNN's kernel.
 
-    Not under a mask, of which cuDNN takes some alone, nor in a function that XLA compiles, which cannot call it.
+    It does so on a GPU, unless there is a mask (cuDNN does not support arbitrary masks) or XLA compiles the function
+    around it (code that XLA compiles cannot call cuDNN).
     """
     compiled = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    return native and mask is None and on_gpu() and not compiled
+    return use_xla and mask is None and gpu_available() and not compiled
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
 class LSTM(keras.layers.Layer):
-    """One LSTM layer over series or, one step at a time, with the same cell.
+    """One LSTM layer. `call` processes whole series, `step` one time step with the same weights and equations.
 
-    The weights are those of the `keras.layers.LSTM` in `self.fused`. Series run through the loops above, those of a
-    native layer on a GPU through `self.fused`, which takes cuDNN's kernel. Values and gradients of the two differ by
-    rounding alone.
+    The weights belong to the `keras.layers.LSTM` in `self.fused`. Series run through the loops above, or on a GPU with
+    `use_xla` through `self.fused`, which calls cuDNN. Values and gradients of the two differ by rounding alone.
 
     Args:
       units: U, the size of the state.
-      seed: of the initial weights: Glorot uniform, orthogonal, zeros and ones for the forget gates (Jozefowicz et
-        al., 2015).
-      native: whether series run as this machine is fastest: through loops that XLA compiles, on a GPU through cuDNN.
-        A TensorFlow Serving without XLA, or without a GPU, cannot serve that.
-      precision: "float32", or "bfloat16" to multiply in bfloat16. State, gates and weights stay float32, and so do on a
-        CPU the products in the loops, h R and dz R^T: XLA multiplies no bfloat16 there.
+      seed: of the initial weights. Kernel: Glorot uniform. Recurrent kernel: orthogonal. Bias: zeros, but ones for the
+        forget gates (Jozefowicz et al., 2015).
+      use_xla: whether series run the fastest way here: on a CPU through loops that XLA compiles, on a GPU through
+        cuDNN. A TensorFlow Serving without XLA or without a GPU cannot run such a layer, so exported models have False.
+      precision: "float32" or "bfloat16". With "bfloat16" the input products x W and the product that gives the
+        gradient of R are computed in bfloat16. The products in the loops, h R and dz R^T, are computed in float32, and
+        weights are stored in float32. Through cuDNN the whole layer computes in bfloat16.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from sensegen_tf.layers.lstm import LSTM
+      >>> layer = LSTM(4)
+      >>> outputs, state = layer(tf.zeros([2, 7, 3]))
+      >>> outputs.shape, state.h.shape
+      (TensorShape([2, 7, 4]), TensorShape([2, 4]))
     """
 
-    def __init__(self, units, seed=0, native=False, precision="float32", **kwargs):
+    def __init__(
+        self, units: int, *, seed: int = 0, use_xla: bool = False, precision: str = "float32", **kwargs: typing.Any
+    ):
         super().__init__(**kwargs)
-        self.units, self.seed, self.native, self.precision = units, seed, native, precision
+        self.units, self.seed, self.use_xla, self.precision = units, seed, use_xla, precision
         self.supports_masking = True
         self.fused = keras.layers.LSTM(
             units,
@@ -173,27 +205,28 @@ class LSTM(keras.layers.Layer):
             recurrent_initializer=keras.initializers.Orthogonal(seed=seed),
             return_sequences=True,
             return_state=True,
-            dtype=policy(precision, self.dtype_policy),
+            dtype=dtype_policy(precision, self.dtype_policy),
             name="lstm",
         )
-        self._products = self.fused.compute_dtype
+        self._matmul_dtype = self.fused.compute_dtype
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Makes the weights for inputs of size D = `input_shape[-1]`."""
         self.fused.build((None, None, input_shape[-1]))
         cell = self.fused.cell
         self.kernel, self.recurrent_kernel, self.bias = cell.kernel, cell.recurrent_kernel, cell.bias
 
-    def initial_state(self, batch_size):
-        """The state before the first step: (h, c), zeros [B, U]."""
+    def initial_state(self, batch_size: tf.Tensor | int) -> LSTMState:
+        """The state before the first step: zeros."""
         zeros = tf.zeros([batch_size, self.units], self.dtype)
-        return zeros, zeros
+        return LSTMState(zeros, zeros)
 
-    def step(self, inputs, state):
-        """One step, multiplied in the type of the weights.
+    def step(self, inputs: tf.Tensor, state: LSTMState) -> tuple[tf.Tensor, LSTMState]:
+        """One time step; its products are in float32, whatever `precision` is.
 
         Args:
           inputs: [B, D].
-          state: (h, c), each [B, U].
+          state: of the step before.
 
         Returns:
           The output [B, U] and the new state.
@@ -201,48 +234,54 @@ class LSTM(keras.layers.Layer):
         h, c = state
         z = tf.matmul(inputs, self.kernel) + self.bias + tf.matmul(h, self.recurrent_kernel)
         _, c, _, h = _cell(z, c)
-        return h, (h, c)
+        return h, LSTMState(h, c)
 
-    def scan(self, inputs, state=None, mask=None):
-        """As `call`, time-major and on any device through the loops: inputs [T, B, D], mask [T, B] -> [T, B, U]."""
+    def scan(
+        self, inputs: tf.Tensor, state: LSTMState | None = None, *, mask: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, LSTMState]:
+        """As `call`, but time-major and never through cuDNN: inputs [T, B, D], mask [T, B] -> [T, B, U]."""
         shape = tf.shape(inputs)
         h0, c0 = self.initial_state(shape[1]) if state is None else state
         flat = tf.reshape(inputs, [-1, inputs.shape[-1]])  # [T * B, D]
-        z = _product(flat, self.kernel, self._products) + self.bias
+        z = _product(flat, self.kernel, self._matmul_dtype) + self.bias
         z = tf.reshape(z, [shape[0], shape[1], 4 * self.units])  # [T, B, 4U]
         if mask is not None:
             mask = tf.cast(mask, z.dtype)[..., None]  # [T, B, 1]
         recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
-        outputs, c_last = _scan(z, recurrent_kernel, h0, c0, mask, self._products, self.native)
+        outputs, c_last = _scan(z, recurrent_kernel, h0, c0, mask, self._matmul_dtype, self.use_xla)
         outputs = tf.ensure_shape(outputs, [*inputs.shape[:2], self.units])
-        state = outputs[-1], c_last
-        if mask is not None:  # As Keras, zeros until the first step that counts.
+        state = LSTMState(outputs[-1], c_last)
+        if mask is not None:  # As in Keras, outputs are zero until the first step that counts.
             outputs = tf.where(tf.cumsum(mask) > 0, outputs, 0.0)
         return outputs, state
 
-    def call(self, inputs, state=None, mask=None):
+    def call(
+        self, inputs: tf.Tensor, state: LSTMState | None = None, *, mask: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, LSTMState]:
         """A whole series.
 
         Args:
           inputs: [B, T, D].
-          state: (h, c) before the first step, each [B, U]; zeros where left out.
-          mask: bool [B, T], False for steps that are left out: they repeat the output before them.
+          state: before the first step; None for zeros.
+          mask: bool [B, T], False for masked steps. They repeat the output before them; before the first valid step the
+            output is 0.
 
         Returns:
           Outputs [B, T, U] and the state after the last step.
         """
-        if _through_cudnn(self.native, mask):
+        if _through_cudnn(self.use_xla, mask):
             outputs, h, c = (tf.cast(x, self.dtype) for x in self.fused(inputs, initial_state=state))
-            return outputs, (h, c)
-        outputs, state = self.scan(swap_batch_and_time(inputs), state, swap_batch_and_time(mask))
+            return outputs, LSTMState(h, c)
+        outputs, state = self.scan(swap_batch_and_time(inputs), state, mask=swap_batch_and_time(mask))
         return swap_batch_and_time(outputs), state
 
-    def get_config(self):
-        own = {"units": self.units, "seed": self.seed, "native": self.native, "precision": self.precision}
+    def get_config(self) -> dict[str, typing.Any]:
+        """What the constructor takes."""
+        own = {"units": self.units, "seed": self.seed, "use_xla": self.use_xla, "precision": self.precision}
         return {**super().get_config(), **own}
 
 
-def swap_batch_and_time(values):
+def swap_batch_and_time(values: tf.Tensor | None) -> tf.Tensor | None:
     """Swaps the first two axes; None stays None."""
     if values is None:
         return None
@@ -255,53 +294,81 @@ class LSTMStack(keras.layers.Layer):
 
     Args:
       units: the sizes of the layers, from the input up.
-      seed: of the initial weights; each layer has one of its own.
-      native, precision: as `LSTM`.
+      seed: of the initial weights of the first layer; that of each layer above is one larger.
+      use_xla, precision: as `LSTM`.
     """
 
-    def __init__(self, units, seed=0, native=False, precision="float32", **kwargs):
+    def __init__(
+        self,
+        units: Sequence[int],
+        *,
+        seed: int = 0,
+        use_xla: bool = False,
+        precision: str = "float32",
+        **kwargs: typing.Any,
+    ):
         super().__init__(**kwargs)
-        self.units, self.seed, self.native, self.precision = tuple(units), seed, native, precision
+        self.units, self.seed, self.use_xla, self.precision = tuple(units), seed, use_xla, precision
         self.supports_masking = True
         self.layers = [
-            LSTM(size, seed + index, native, precision, dtype=self.dtype_policy, name=f"lstm_{index}")
+            LSTM(
+                size,
+                seed=seed + index,
+                use_xla=use_xla,
+                precision=precision,
+                dtype=self.dtype_policy,
+                name=f"lstm_{index}",
+            )
             for index, size in enumerate(self.units)
         ]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Makes the weights of all layers for inputs of size `input_shape[-1]`."""
         size = input_shape[-1]
         for layer in self.layers:
             layer.build((None, None, size))
             size = layer.units
 
-    def initial_state(self, batch_size):
-        """The state before the first step: one (h, c) a layer."""
+    def initial_state(self, batch_size: tf.Tensor | int) -> tuple[LSTMState, ...]:
+        """The state before the first step: one of each layer."""
         return tuple(layer.initial_state(batch_size) for layer in self.layers)
 
-    def step(self, inputs, state):
-        """One step: inputs [B, D] and a state -> outputs [B, U of the top] and the new state."""
+    def step(self, inputs: tf.Tensor, state: Sequence[LSTMState]) -> tuple[tf.Tensor, tuple[LSTMState, ...]]:
+        """One step: inputs [B, D] and a state of each layer -> outputs [B, U of the top] and the new states."""
         new_state = []
         for layer, layer_state in zip(self.layers, state, strict=True):
             inputs, layer_state = layer.step(inputs, layer_state)
             new_state.append(layer_state)
         return inputs, tuple(new_state)
 
-    def call(self, inputs, state=None, mask=None, dropout=0.0, noise=None):
+    def call(
+        self,
+        inputs: tf.Tensor,
+        state: Sequence[LSTMState] | None = None,
+        *,
+        mask: tf.Tensor | None = None,
+        dropout: float = 0.0,
+        dropout_noise: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tuple[LSTMState, ...]]:
         """A whole series.
 
         Args:
-          inputs, state, mask: as `LSTM.call`, with a state a layer.
-          dropout: share of each layer's outputs that is left out, in [0, 1).
-          noise: [B, T, the sum of the layers' sizes], uniform in [0, 1), which says what is left out; None for nothing.
+          inputs, mask: as `LSTM.call`.
+          state: of each layer; None for zeros.
+          dropout: rate in [0, 1), of each layer's outputs, not of the recurrent connection (Zaremba et al., 2014). The
+            outputs that are kept are divided by 1 - dropout.
+          dropout_noise: [B, T, the sum of the layers' sizes], uniform in [0, 1): an output is set to 0 where its number
+            is below `dropout`. None for no dropout.
 
         Returns:
-          Outputs [B, T, U of the top] and the last state.
+          Outputs [B, T, U of the top] and the states after the last step.
         """
-        state = [None] * len(self.layers) if state is None else state
-        cudnn = _through_cudnn(self.native, mask)
-        outputs, mask, noise = (each if cudnn else swap_batch_and_time(each) for each in (inputs, mask, noise))
+        states = [None] * len(self.layers) if state is None else state
+        cudnn = _through_cudnn(self.use_xla, mask)
+        arrays = inputs, mask, dropout_noise
+        outputs, mask, noise = (each if cudnn else swap_batch_and_time(each) for each in arrays)
         new_state = []
-        for layer, layer_state, end in zip(self.layers, state, np.cumsum(self.units), strict=True):
+        for layer, layer_state, end in zip(self.layers, states, np.cumsum(self.units), strict=True):
             run = layer if cudnn else layer.scan
             outputs, layer_state = run(outputs, layer_state, mask=mask)
             if dropout and noise is not None:
@@ -310,6 +377,7 @@ class LSTMStack(keras.layers.Layer):
             new_state.append(layer_state)
         return (outputs if cudnn else swap_batch_and_time(outputs)), tuple(new_state)
 
-    def get_config(self):
-        own = {"units": list(self.units), "seed": self.seed, "native": self.native, "precision": self.precision}
+    def get_config(self) -> dict[str, typing.Any]:
+        """What the constructor takes."""
+        own = {"units": list(self.units), "seed": self.seed, "use_xla": self.use_xla, "precision": self.precision}
         return {**super().get_config(), **own}

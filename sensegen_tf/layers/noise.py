@@ -1,4 +1,4 @@
-"""The noise of series: a pure function of a row's seed and of where in the series it is used.
+"""The noise of series: a pure function of a series' seed and of the step at which it is used.
 
 Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) turns a counter of four words and a
 key of two into four words that look random. It is written here in ordinary operations on whole arrays, since
@@ -6,6 +6,7 @@ TensorFlow's own takes one key for an array, and a loop over the rows' keys took
 """
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -21,7 +22,7 @@ def _words(values):
     return tf.bitwise.bitwise_and(values, mask), tf.bitwise.bitwise_and(high, mask)
 
 
-def philox(counter, key):
+def philox(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
     """Random words.
 
     Args:
@@ -39,7 +40,15 @@ def philox(counter, key):
     return a, b, c, d
 
 
-def row_noise(seed, steps, size, stream=0, first=None, uniforms=1):
+def row_noise(
+    seed: tf.Tensor,
+    steps: tf.Tensor | int,
+    *,
+    size: int,
+    stream: int = 0,
+    first: tf.Tensor | None = None,
+    uniforms: int = 1,
+) -> tf.Tensor:
     """The noise of each row, from the row's seed and the stream alone.
 
     A row's noise does not depend on the other rows, and a longer series begins with the noise of a shorter one: to the
@@ -67,7 +76,7 @@ def row_noise(seed, steps, size, stream=0, first=None, uniforms=1):
     return tf.concat([uniform, normal(bits[..., uniforms:])], -1)
 
 
-def normal(bits):
+def normal(bits: tf.Tensor) -> tf.Tensor:
     """Standard normals from numbers of 24 bits, int64: each is the middle one of 2^24 equally likely intervals."""
     odd = tf.cast(2 * bits + 1 - 2**24, tf.float32) * 2.0**-24  # in (-1, 1)
     # Near 1 TensorFlow's erfinv is inf; the other half is exact.

@@ -1,5 +1,7 @@
 """What a server would refuse to run, or would answer differently every time."""
 
+from __future__ import annotations
+
 import os
 
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -16,7 +18,7 @@ _FORBIDDEN = {
 }
 
 
-def check(version):
+def check(version: str) -> None:
     """Refuses a SavedModel that calls Python, draws random numbers from a state, or must be compiled.
 
     Args:

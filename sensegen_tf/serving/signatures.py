@@ -1,18 +1,26 @@
 """What an exported model can do: a `tf.Module` of tensor functions, physical units at its edges.
 
-All inputs and outputs have the rows of a request as their first dimension, so that a server may join and split
-requests. A row depends on its own inputs alone. Bad rows are refused by the graph itself, with the name of the input.
+All inputs and outputs have the batch as their first dimension, so that a server may join and split requests. An example
+depends on its own inputs alone. Bad inputs are refused by the graph itself, with the name of the input.
 """
+
+from __future__ import annotations
+
+from typing import Any
 
 import tensorflow as tf
 
+from sensegen_tf.data.standardize import Standardizer
+from sensegen_tf.models.condition import Condition
+from sensegen_tf.models.discriminator import Discriminator
+from sensegen_tf.models.generator import Generator, Noise
 from sensegen_tf.serving import checks
-from sensegen_tf.serving.state import State
+from sensegen_tf.serving.state import StreamState
 
-# Vectorised kernels round the last few elements of an array differently from the rest. With the rows of a batch padded
-# to a multiple of the widest vector register in float32 there is no such rest, so a row has the same bits in any batch.
-_ROWS = 16
-# Samples that a request may ask for in a row, so that no single one takes all memory.
+# Vectorised kernels round the last few elements of an array differently from the others. So a batch is padded to a
+# multiple of the widest vector register in float32, and an example has the same bits in any batch.
+_BATCH_MULTIPLE = 16
+# Samples that a request may ask for in a series, so that no single one takes all memory.
 MAX_LENGTH = 1_000_000
 
 
@@ -31,21 +39,19 @@ class Signatures(tf.Module):
     """The functions of an exported model.
 
     Args:
-      generator, discriminator: trained models, as `plain` gives them.
-      standardizer: the `Standardizer` of their training data.
-      sensors: C `Sensor`: samples are put on the grid of their resolution and inside their range.
+      generator, discriminator: trained models, as `to_inference` gives them.
+      standardizer: of their training data; samples are put on its grid and inside its range.
     """
 
-    def __init__(self, generator, discriminator, standardizer, sensors):
+    def __init__(self, generator: Generator, discriminator: Discriminator, *, standardizer: Standardizer):
         super().__init__()
         # Hidden from tf.Module, which sees only some of their layers: the weights are named once, here.
         object.__setattr__(self, "_generator", generator)
         object.__setattr__(self, "_discriminator", discriminator)
         self.weights = [variable.value for model in (generator, discriminator) for variable in model.weights]
-        self._standardizer, self._sensors = standardizer, sensors
+        self._standardizer, self._state = standardizer, StreamState(generator)
         label = [_spec("label", dtype=tf.int32)] if generator.labels else []
-        noise = _spec("noise", [None, generator.head.noise_size]), _spec("series_noise", [1 + generator.code_size])
-        self._state = State(generator)
+        noise = _spec("noise", [None, generator.head.noise_size]), _spec("series_noise", [1 + generator.embedding_size])
 
         def function(method, *specs):
             return tf.function(method, input_signature=[*specs], autograph=False)
@@ -63,7 +69,7 @@ class Signatures(tf.Module):
         # Hidden too: a function that tf.Module sees is traced and saved a second time beside its signature.
         object.__setattr__(self, "_functions", functions)
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """Signature name -> its inputs and outputs: name -> [type, shape], as JSON can hold it."""
 
         def named(specs):
@@ -87,7 +93,7 @@ class Signatures(tf.Module):
           label: int32 [B], in [0, L); of conditional models alone.
 
         Returns:
-          `samples`, float32 [B, max(length), C] in physical units, zeros past a row's length; `length`, int32 [B].
+          `samples`, float32 [B, max(length), C] in physical units, zeros past a series' length; `length`, int32 [B].
         """
         return self._sample_tempered(seed, length, tf.ones_like(length, tf.float32), label)
 
@@ -95,26 +101,25 @@ class Signatures(tf.Module):
         """As `sample`, with logits divided and variances multiplied by a temperature, float32 [B], above 0, after
         the first block times the label's own."""
         assertions = [
-            *checks.rows(seed=seed, length=length, temperature=temperature, label=label),
-            *checks.lengths("length", length, MAX_LENGTH),
+            *checks.batch(seed=seed, length=length, temperature=temperature, label=label),
+            *checks.lengths("length", length, most=MAX_LENGTH),
             *checks.temperatures(temperature),
             *checks.labels(label, self._generator.labels),
         ]
         seed, length, temperature, label = _checked(assertions, seed, length, temperature, label)
-        rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
+        count, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
         seed, label = _padded(seed), _padded_label(label, seed)
-        noise, series_noise = self._generator.noise(seed, steps)
         temperature = _padded(temperature, 1.0)[:, None]
-        series = self._generator.generate(noise, series_noise, label, temperature)[:rows, :steps]  # [B, T, C]
-        return {"samples": self._physical(series, length), "length": tf.identity(length)}
+        series = self._generator.generate(self._generator.noise(seed, steps), label, temperature=temperature)
+        return {"samples": self._physical(series[:count, :steps], length), "length": tf.identity(length)}
 
     def _physical(self, series, length):
-        """Standardised series as the sensors would have measured them; zeros past a row's length."""
+        """Standardised series in physical units, on the sensors' grid and inside their range; zeros past a length."""
         inside = tf.sequence_mask(length, tf.shape(series)[1])[..., None]  # [B, T, 1]
-        return tf.where(inside, self._as_measured(self._standardizer.to_physical(series)), 0.0)
+        return tf.where(inside, self._measured(series), 0.0)
 
     def _standard(self, series, length):
-        """Rows of physical series [B, T, C], standardised and padded; zeros past a row's length."""
+        """Physical series [B, T, C], standardised and padded; zeros past a series' length."""
         inside = tf.sequence_mask(length, tf.shape(series)[1])[..., None]  # [B, T, 1]
         series = tf.where(inside, self._standardizer.to_standard(series), 0.0)
         return _padded(tf.ensure_shape(series, [None, None, self._generator.channels]))
@@ -122,11 +127,11 @@ class Signatures(tf.Module):
     def _continue_series(self, prefix, prefix_length, seed, length, label=None):
         """Continues real series.
 
-        A prefix is taken in whole blocks of the model's n samples: up to n - 1 of its first samples are left out. With
-        codes of people, the code is drawn as it is likely to be everybody's, given the prefix.
+        A prefix is taken in whole blocks of the model's n samples: up to n - 1 of its first samples are left out. A
+        model with subject embeddings samples one from its posterior over subjects, given the prefix.
 
         Args:
-          prefix: float32 [B, P, C] in physical units; what lies past a row's length is not looked at.
+          prefix: float32 [B, P, C] in physical units; what lies past a series' length is not looked at.
           prefix_length: int32 [B], in [n, P].
           seed, length, label: as `sample`; the length of the continuation alone.
 
@@ -135,14 +140,21 @@ class Signatures(tf.Module):
         """
         generator, block = self._generator, self._generator.block
         assertions = [
-            *checks.rows(seed=seed, length=length, prefix=prefix, prefix_length=prefix_length, label=label),
-            *checks.lengths("length", length, MAX_LENGTH),
-            *checks.series("prefix", prefix, "prefix_length", prefix_length, generator.channels, block),
+            *checks.batch(seed=seed, length=length, prefix=prefix, prefix_length=prefix_length, label=label),
+            *checks.lengths("length", length, most=MAX_LENGTH),
+            *checks.series(
+                "prefix",
+                prefix,
+                length_name="prefix_length",
+                length=prefix_length,
+                channels=generator.channels,
+                shortest=block,
+            ),
             *checks.labels(label, generator.labels),
         ]
         inputs = prefix, prefix_length, seed, length, label
         prefix, prefix_length, seed, length, label = _checked(assertions, *inputs)
-        rows, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
+        count, steps = tf.shape(seed)[0], tf.reduce_max(tf.concat([length, [1]], 0))
         seed, label = _padded(seed), _padded_label(label, seed)
         whole = prefix_length // block  # [B]
         first = prefix_length - whole * block
@@ -150,22 +162,23 @@ class Signatures(tf.Module):
         prefix = _from(prefix, first, known)
         prefix, whole = self._standard(prefix, whole * block), _padded(whole, 1)
         total = known // block + (steps + block - 1) // block
-        noise, series_noise = generator.noise(seed, total * block)
-        code = generator.drawn_code(series_noise, self._whose(prefix, whole, label))
+        noise = generator.noise(seed, total * block)
+        log_weights = self._subject_log_weights(prefix, whole, label)
+        condition = generator.sample_condition(label, noise.series, log_weights=log_weights)
         blocks = tf.pad(generator.blocks(prefix), [[0, 0], [0, total - known // block], [0, 0], [0, 0]])
-        series = generator.rollout(noise, generator.condition(label, code), prefix=(blocks, whole))
-        series = _from(series, whole * block, steps)[:rows]
+        series = generator.rollout(noise.steps, condition, prefix=(blocks, whole))
+        series = _from(series, whole * block, steps)[:count]
         return {"samples": self._physical(series, length), "length": tf.identity(length)}
 
-    def _whose(self, prefix, whole, label):
-        """Logarithms of how likely everybody is to have prefixes of so many whole blocks: [B, people or 1]."""
-        if not self._generator.code_size:
-            return self._generator.log_shares(label)
-        *_, after = self._generator.score(prefix, label)  # [B, P', people]
+    def _subject_log_weights(self, prefix, whole, label):
+        """Log-probabilities of the subjects, up to a constant, given prefixes of `whole` blocks: [B, subjects]."""
+        if not self._generator.embedding_size:
+            return None
+        after = self._generator.score(prefix, label).subject_log_weights  # [B, P', subjects]
         return tf.gather(after, whole * self._generator.block - 1, batch_dims=1)
 
     def _initial_state(self, seed, label=None):
-        """The state before the first block of an endless series, the same that `sample` gives for this seed and label.
+        """The state before the first block of an endless series, which begins as `sample` does with the same inputs.
 
         Args:
           seed, label: as `sample`.
@@ -173,65 +186,65 @@ class Signatures(tf.Module):
         Returns:
           Name -> [B, ...], what `stream` takes and returns.
         """
-        assertions = [*checks.rows(seed=seed, label=label), *checks.labels(label, self._generator.labels)]
+        assertions = [*checks.batch(seed=seed, label=label), *checks.labels(label, self._generator.labels)]
         seed, label = _checked(assertions, seed, label)
-        rows = tf.shape(seed)[0]
+        count = tf.shape(seed)[0]
         seed, label = _padded(seed), _padded_label(label, seed)
-        return {name: value[:rows] for name, value in self._state.initial(seed, label).items()}
+        return {name: value[:count] for name, value in self._state.initial(seed, label).items()}
 
     def _stream(self, steps, *state):
-        """Goes on with an endless series; cut anywhere, it has the same bytes as if made at once.
+        """Continues an endless series, which has the same bytes however many calls make it.
 
         Args:
           steps: int32 [B], blocks of n samples to make, at least 1; at most MAX_LENGTH samples.
           state: as `initial_state` or `stream` returned it.
 
         Returns:
-          `samples`, float32 [B, max(steps) n, C], zeros past a row's length; `length`, int32 [B], steps times n; and
+          `samples`, float32 [B, max(steps) n, C], zeros past a series' length; `length`, int32 [B], steps times n; and
           the new state.
         """
         named = dict(zip(self._state.names, state, strict=True))
         block = self._generator.block
         assertions = [
-            *checks.rows(steps=steps, **named),
-            *checks.lengths("steps", steps, MAX_LENGTH // block),
-            *checks.state(named),
+            *checks.batch(steps=steps, **named),
+            *checks.lengths("steps", steps, most=MAX_LENGTH // block),
+            *checks.state(named, label_count=self._generator.labels),
         ]
         steps, *state = _checked(assertions, steps, *state)
-        rows, most = tf.shape(steps)[0], tf.reduce_max(tf.concat([steps, [1]], 0))
+        count, most = tf.shape(steps)[0], tf.reduce_max(tf.concat([steps, [1]], 0))
         padded = {name: _padded(value) for name, value in zip(self._state.names, state, strict=True)}
-        series, new = self._state.go_on(padded, _padded(steps, 1), most)
-        new = {name: value[:rows] for name, value in new.items()}
+        series, new = self._state.advance(padded, steps=_padded(steps, 1), most=most)
+        new = {name: value[:count] for name, value in new.items()}
         length = steps * block
-        return {"samples": self._physical(series[:rows], length), "length": length, **new}
+        return {"samples": self._physical(series[:count], length), "length": length, **new}
 
     def _score(self, series, length, label=None):
         """How likely series are, sample by sample, each given those before it.
 
         Args:
-          series: float32 [B, T, C] in physical units; what lies past a row's length is not looked at.
+          series: float32 [B, T, C] in physical units; what lies past a series' length is not looked at.
           length: int32 [B], in [1, T].
           label: as `sample`.
 
         Returns:
           `log_likelihood`, float32 [B, T], log-density in nats of a sample in physical units given those before it;
-          `total`, float32 [B], their sum; `innovation`, float32 [B, T, C], the conditional distribution function at
-          every value, channel after channel: uniform in [0, 1] where the model is right, near 0 or 1 at anomalies.
-          Zeros past a row's length.
+          `total`, float32 [B], their sum; `pit`, float32 [B, T, C], the probability integral transform: the conditional
+          distribution function at every value, channel after channel, which is uniform in [0, 1] where the model is
+          right, and near 0 or 1 at anomalies. Zeros past a series' length.
         """
         generator = self._generator
         series, length, label = self._given_series(series, length, label)
-        rows, steps = tf.shape(series)[0], tf.shape(series)[1]
+        count, steps = tf.shape(series)[0], tf.shape(series)[1]
         label = _padded_label(label, length)
         standard = tf.pad(self._standard(series, length), [[0, 0], [0, -steps % generator.block], [0, 0]])
-        log_density, innovation, _ = generator.score(standard, label)
+        found = generator.score(standard, label)
         inside = tf.sequence_mask(length, steps)  # [B, T]
         unit = tf.reduce_sum(tf.math.log(self._standardizer.std))
-        log_likelihood = tf.where(inside, log_density[:rows, :steps] - unit, 0.0)
+        log_likelihood = tf.where(inside, found.log_density[:count, :steps] - unit, 0.0)
         return {
             "log_likelihood": log_likelihood,
             "total": tf.reduce_sum(log_likelihood, 1),
-            "innovation": tf.where(inside[..., None], innovation[:rows, :steps], 0.0),
+            "pit": tf.where(inside[..., None], found.pit[:count, :steps], 0.0),
         }
 
     def _discriminate(self, series, length, label=None):
@@ -244,17 +257,17 @@ class Signatures(tf.Module):
           `probability`, float32 [B], of being real, in [0, 1].
         """
         series, length, label = self._given_series(series, length, label)
-        rows = tf.shape(series)[0]
+        count = tf.shape(series)[0]
         label = _padded_label(label, length)
         mask = tf.sequence_mask(_padded(length, 1), tf.shape(series)[1])
-        logits = self._discriminator(self._standard(series, length), label, mask=mask)
-        return {"probability": tf.sigmoid(logits)[:rows]}
+        logits = self._discriminator(self._standard(series, length), Condition.of_label(label), mask=mask)
+        return {"probability": tf.sigmoid(logits)[:count]}
 
     def _given_series(self, series, length, label):
         """Checked inputs of `score` and `discriminate`."""
         assertions = [
-            *checks.rows(series=series, length=length, label=label),
-            *checks.series("series", series, "length", length, self._generator.channels),
+            *checks.batch(series=series, length=length, label=label),
+            *checks.series("series", series, length_name="length", length=length, channels=self._generator.channels),
             *checks.labels(label, self._generator.labels),
         ]
         return _checked(assertions, series, length, label)
@@ -264,7 +277,7 @@ class Signatures(tf.Module):
 
         Args:
           noise: float32 [B, S, U + n C]: for every block U uniforms in [0, 1), then standard normals; U is 1, or n C
-            of a model that draws channel by channel.
+            of a model that samples channel by channel.
           series_noise: float32 [B, 1 + E]: a uniform in [0, 1), then standard normals.
           label: as `sample`.
 
@@ -272,23 +285,13 @@ class Signatures(tf.Module):
           `samples`, float32 [B, S n, C] in physical units.
         """
         label = _label(label, noise[:, 0, 0])
-        series = self._generator.generate(noise, series_noise, label)
-        return {"samples": self._as_measured(self._standardizer.to_physical(series))}
+        return {"samples": self._measured(self._generator.generate(Noise(noise, series_noise), label))}
 
-    def _as_measured(self, samples):
-        """Physical values [..., C] as the sensors would write them."""
-        columns = []
-        for column, sensor in zip(tf.unstack(samples, axis=-1), self._sensors, strict=True):
-            if sensor.resolution:
-                column = tf.round(column / sensor.resolution) * sensor.resolution
-            if sensor.low is not None:
-                column = tf.maximum(column, sensor.low)
-            if sensor.high is not None:
-                column = tf.minimum(column, sensor.high)
-            columns.append(column)
-        return tf.stack(columns, -1)
+    def _measured(self, series):
+        """Standardised series in physical units, on the sensors' grid and inside their range."""
+        return self._standardizer.as_measured(self._standardizer.to_physical(series))
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Any]:
         """Signature name -> function, as `tf.saved_model.save` takes them."""
         return {name: function.get_concrete_function() for name, function in self._functions.items()}
 
@@ -300,8 +303,8 @@ def _checked(assertions, *inputs):
 
 
 def _padded(values, constant=0):
-    """Rows up to a multiple of sixteen."""
-    missing = -tf.shape(values)[0] % _ROWS
+    """The batch up to a multiple of sixteen."""
+    missing = -tf.shape(values)[0] % _BATCH_MULTIPLE
     padded = tf.pad(values, [[0, missing], *[[0, 0]] * (values.shape.rank - 1)], constant_values=constant)
     return tf.ensure_shape(padded, values.shape)
 
@@ -317,5 +320,5 @@ def _padded_label(label, like):
 
 def _from(series, first, count):
     """`count` samples of series [B, T, C] from `first`, int32 [B]; past the end the last one is repeated."""
-    rows = tf.minimum(first[:, None] + tf.range(count), tf.shape(series)[1] - 1)
-    return tf.gather(series, rows, batch_dims=1)
+    steps = tf.minimum(first[:, None] + tf.range(count), tf.shape(series)[1] - 1)
+    return tf.gather(series, steps, batch_dims=1)

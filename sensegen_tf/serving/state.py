@@ -1,63 +1,94 @@
 """The state of a stream: the seed, how far the series has come, and what a rollout carries."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
+from sensegen_tf.models.condition import Condition
+from sensegen_tf.models.generator import Generator, RolloutState
 
-class State:
-    """Between a rollout's state and tensors with names, as a signature takes and returns them.
+Tensors = dict[str, tf.Tensor]
+
+
+class StreamState:
+    """Between a rollout's state and named tensors, as a signature takes and returns them.
 
     Args:
-      generator: a built `Generator`.
+      generator: a built generator.
 
     Attributes:
-      names: of the tensors: `seed`, `position` (blocks made so far), `carried_0` and so on.
-      specs: their `tf.TensorSpec`, in the same order.
+      specs: the `tf.TensorSpec` of each tensor: `seed`, `position` (blocks made so far), `label` of a conditional
+        model, `carried_0` and so on.
+      names: of the tensors, in the same order.
     """
 
-    def __init__(self, generator):
+    def __init__(self, generator: Generator):
         self._generator = generator
-        example = generator.initial_state(tf.zeros([1, generator.condition_size]))
-        self._like = example
+        condition = Condition(tf.zeros([1], tf.int32), tf.zeros([1, generator.embedding_size]))
+        self._like = _without_label(generator.initial_state(condition))
+        leaves = tf.nest.flatten(self._like)
         # A tensor without elements carries nothing, and not every way of serving can send one.
-        self._kept = [each.shape.num_elements() > 0 for each in tf.nest.flatten(example)]
-        carried = [
-            tf.TensorSpec([None, *each.shape[1:]], each.dtype, name=f"carried_{number}")
-            for number, each in enumerate(tf.nest.flatten(example))
-            if self._kept[number]
-        ]
+        self._kept = [leaf.shape.num_elements() > 0 for leaf in leaves]
         self.specs = [
             tf.TensorSpec([None], tf.int64, name="seed"),
             tf.TensorSpec([None], tf.int64, name="position"),
-            *carried,
+            *([tf.TensorSpec([None], tf.int32, name="label")] if generator.labels else []),
+            *(
+                tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype, name=f"carried_{number}")
+                for number, (leaf, kept) in enumerate(zip(leaves, self._kept, strict=True))
+                if kept
+            ),
         ]
         self.names = [spec.name for spec in self.specs]
 
-    def _named(self, seed, position, carried):
-        kept = [each for each, keep in zip(tf.nest.flatten(carried), self._kept, strict=True) if keep]
-        return dict(zip(self.names, [seed, position, *kept], strict=True))
+    def _named(self, seed, position, carried: RolloutState) -> Tensors:
+        leaves = tf.nest.flatten(_without_label(carried))
+        named = {"seed": seed, "position": position}
+        if self._generator.labels:
+            named["label"] = carried.condition.label
+        named |= {f"carried_{n}": leaf for n, leaf in enumerate(leaves) if self._kept[n]}
+        return named
 
-    def _carried(self, named):
-        rows, kept = tf.shape(named["seed"])[0], iter(list(named.values())[2:])
-        flat = [
-            next(kept) if keep else tf.zeros([rows, *each.shape[1:]])
-            for each, keep in zip(tf.nest.flatten(self._like), self._kept, strict=True)
+    def _carried(self, named: Tensors) -> RolloutState:
+        count = tf.shape(named["seed"])[0]
+        leaves = [
+            named[f"carried_{number}"] if kept else tf.zeros([count, *leaf.shape[1:]], leaf.dtype)
+            for number, (leaf, kept) in enumerate(zip(tf.nest.flatten(self._like), self._kept, strict=True))
         ]
-        return tf.nest.pack_sequence_as(self._like, flat)
+        carried = tf.nest.pack_sequence_as(self._like, leaves)
+        label = named["label"] if self._generator.labels else tf.zeros([count], tf.int32)
+        return carried._replace(condition=carried.condition._replace(label=label))
 
-    def initial(self, seed, label):
-        """The state before the first block: name -> [B, ...]."""
+    def initial(self, seed: tf.Tensor, label: tf.Tensor) -> Tensors:
+        """The state before the first block.
+
+        Args:
+          seed: int64 [B].
+          label: int32 [B].
+
+        Returns:
+          Name -> [B, ...].
+        """
         generator = self._generator
-        _, series_noise = generator.noise(seed, 1)
-        condition = generator.condition(label, generator.drawn_code(series_noise, generator.log_shares(label)))
+        condition = generator.sample_condition(label, generator.noise(seed, 1).series)
         return self._named(seed, tf.zeros_like(seed), generator.initial_state(condition))
 
-    def go_on(self, named, steps, most):
-        """Makes `steps` blocks, int32 [B], at most `most`: series [B, most n, C], standardised, and the new state."""
+    def advance(self, named: Tensors, *, steps: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
+        """Makes the next blocks.
+
+        Args:
+          named: the state.
+          steps: int32 [B], how many blocks.
+          most: the largest of them.
+
+        Returns:
+          Series [B, most n, C], standardised, and the new state.
+        """
         generator, seed, position = self._generator, named["seed"], named["position"]
-        noise = tf.transpose(generator.step_noise(seed, most, position), [1, 0, 2])  # [most, B, U + N]
+        noise = tf.transpose(generator.step_noise(seed, most, first=position), [1, 0, 2])  # [most, B, U + N]
         before = self._carried(named)
         begun = (position > 0)[:, None]
-        block, carried = _where(begun, generator.step(noise[0], before), generator.begin(noise[0], before[0]))
+        block, carried = _where(begun, generator.step(noise[0], before), generator.begin(noise[0], before))
         array = tf.TensorArray(tf.float32, size=most, element_shape=[None, generator.block, generator.channels])
 
         def body(t, carried, array):
@@ -71,8 +102,13 @@ class State:
         return series, self._named(seed, position + tf.cast(steps, tf.int64), carried)
 
 
+def _without_label(state: RolloutState) -> RolloutState:
+    """The same state with nothing in the place of the label."""
+    return state._replace(condition=state.condition._replace(label=()))
+
+
 def _where(condition, one, other):
-    """Row by row, of nested tensors [B, ...]: `one` where the condition [B, 1] holds."""
+    """Example by example, of nested tensors [B, ...]: `one` where the condition [B, 1] holds."""
 
     def of(a, b):
         return tf.where(tf.reshape(condition, [-1, *[1] * (a.shape.rank - 1)]), a, b)

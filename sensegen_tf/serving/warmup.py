@@ -4,7 +4,11 @@ TensorFlow Serving reads `assets.extra/tf_serving_warmup_requests`, a TFRecord o
 fields are encoded here: the package that defines them, tensorflow-serving-api, would be a dependency of every training.
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,8 +18,8 @@ _PREDICT_LOG, _REQUEST, _MODEL_SPEC, _INPUTS = 6, 1, 1, 2
 _NAME, _SIGNATURE_NAME, _KEY, _VALUE = 1, 3, 1, 2
 
 
-def examples(functions, length, conditional):
-    """A good request for every signature of a model.
+def examples(functions: Mapping[str, Any], *, length: int, conditional: bool) -> dict[str, dict[str, tf.Tensor]]:
+    """A valid request for every signature of a model.
 
     Args:
       functions: signature name -> function of named tensors.
@@ -23,21 +27,21 @@ def examples(functions, length, conditional):
       conditional: whether there is an input `label`.
 
     Returns:
-      Signature name -> input name -> tensor, two rows each.
+      Signature name -> input name -> tensor, two examples each.
     """
     label = {"label": tf.zeros([2], tf.int32)} if conditional else {}
-    asked = {"seed": tf.constant([1, 2], tf.int64), "length": tf.fill([2], length), **label}
-    series = functions["serving_default"](**asked)["samples"]
-    state = functions["initial_state"](seed=asked["seed"], **label)
+    request = {"seed": tf.constant([1, 2], tf.int64), "length": tf.fill([2], length), **label}
+    series = functions["serving_default"](**request)["samples"]
+    state = functions["initial_state"](seed=request["seed"], **label)
     noise = {spec.name: spec for spec in functions["decode"].structured_input_signature[1].values()}
     return {
-        "serving_default": asked,
-        "sample_tempered": {**asked, "temperature": tf.constant([1.0, 0.5])},
-        "continue_series": {**asked, "prefix": series, "prefix_length": tf.fill([2], length)},
-        "initial_state": {"seed": asked["seed"], **label},
+        "serving_default": request,
+        "sample_tempered": {**request, "temperature": tf.constant([1.0, 0.5])},
+        "continue_series": {**request, "prefix": series, "prefix_length": tf.fill([2], length)},
+        "initial_state": {"seed": request["seed"], **label},
         "stream": {"steps": tf.constant([1, 1]), **state},
-        "score": {"series": series, "length": asked["length"], **label},
-        "discriminate": {"series": series, "length": asked["length"], **label},
+        "score": {"series": series, "length": request["length"], **label},
+        "discriminate": {"series": series, "length": request["length"], **label},
         "decode": {
             "noise": tf.fill([2, 2, noise["noise"].shape[2]], 0.5),
             "series_noise": tf.fill([2, noise["series_noise"].shape[1]], 0.5),
@@ -46,13 +50,13 @@ def examples(functions, length, conditional):
     }
 
 
-def write(folder, model_name, requests):
+def write(folder: str, requests: Mapping[str, Mapping[str, tf.Tensor]], *, model_name: str) -> None:
     """Writes the file of a version.
 
     Args:
       folder: of the version.
-      model_name: under which it is served.
       requests: as `examples` gives them.
+      model_name: under which it is served.
     """
     path = os.path.join(folder, FILE)
     os.makedirs(os.path.dirname(path))

@@ -1,6 +1,9 @@
 """What is needed to go on exactly where a run stopped."""
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -28,18 +31,18 @@ class Checkpoints:
       objects: name -> a Keras model, a Keras optimiser or a `tf.Variable`.
     """
 
-    def __init__(self, folder, **objects):
+    def __init__(self, folder: str | os.PathLike[str], **objects: Any):
         # Variables by name of their object, since tf.train.Checkpoint does not see into lists of Keras layers.
         self._objects = objects
         self._checkpoint = tf.train.Checkpoint(**{name: _variables(each) for name, each in objects.items()})
         self._models = {name: each for name, each in objects.items() if isinstance(each, keras.Model)}
         self._manager = tf.train.CheckpointManager(self._checkpoint, os.fspath(folder), max_to_keep=2)
 
-    def variables(self):
+    def variables(self) -> list[tf.Variable]:
         """All the `tf.Variable`s that are saved."""
         return [variable for each in self._objects.values() for variable in _variables(each)]
 
-    def restore(self):
+    def restore(self) -> bool:
         """Restores the newest save; returns whether there was one.
 
         Raises:
@@ -54,7 +57,7 @@ class Checkpoints:
             raise InputError(f"the checkpoint {newest} cannot be restored into this model: {error}") from error
         return True
 
-    def restore_models(self, folder):
+    def restore_models(self, folder: str | os.PathLike[str]) -> None:
         """Takes the weights of the models, and nothing else, from the newest save of another run.
 
         Args:
@@ -72,7 +75,7 @@ class Checkpoints:
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             raise InputError(f"the checkpoint {newest} is of another model: {error}") from error
 
-    def save(self, step):
+    def save(self, step: int) -> None:
         """Saves, unless the newest save is of this step already.
 
         Raises:

@@ -1,13 +1,17 @@
 """One training on several devices or machines, by TensorFlow's own distribution (`tf.distribute`).
 
-Data parallelism in step: every replica takes its rows of the one minibatch, gradients are summed over all of them, and
-all make the same update. The global minibatch does not depend on the number of replicas.
+Synchronous data parallelism: every replica takes its rows of the one minibatch, gradients are summed over all of them,
+and all make the same update. The global minibatch does not depend on the number of replicas.
 """
+
+from __future__ import annotations
 
 import contextlib
 import json
 import os
 import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -45,76 +49,77 @@ class Distribution:
       InputError: TF_CONFIG is missing or not what TensorFlow documents, or the cluster does not come together.
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str = "none"):
         self._strategy, self.workers, self.worker = None, 1, 0
         if name == "mirrored":
             devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
             self._strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
         elif name == "multi_worker":
             self.workers, self.worker = _cluster()
-            print(f"waiting for all {self.workers} workers", flush=True)
             with self.lost_workers():
                 self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
         self.replicas = self._strategy.num_replicas_in_sync if self._strategy else 1
         self.chief = self.worker == 0
-        self._any, self._alike = tf.function(self._summed_flag), tf.function(self._gathered)
+        self._any, self._gather = tf.function(self._summed_flag), tf.function(self._gathered)
 
-    def scope(self):
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Context manager: variables that are made in it are kept alike in all replicas."""
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
 
-    def rows(self, batch_size):
-        """The slice of a minibatch's rows that are this worker's."""
+    def local_rows(self, batch_size: int) -> slice:
+        """The slice of a minibatch's rows that this worker holds."""
         return slice(*(batch_size * (self.worker + end) // self.workers for end in (0, 1)))
 
-    def check_batch(self, batch_size, stride=1):
-        """Refuses a minibatch that the replicas cannot share alike.
+    def check_batch(self, batch_size: int, *, stride: int = 1) -> None:
+        """Refuses a minibatch that cannot be divided equally among the replicas.
 
         Args:
           batch_size: B.
-          stride: they share every `stride`th row of it too.
+          stride: every `stride`th row is divided among them too.
 
         Raises:
-          InputError: each replica would not have as many rows.
+          InputError: the replicas would not all have as many rows.
         """
         if self.replicas > 1 and batch_size % (self.replicas * stride):
+            rollouts = f", each with a series of the generator's own for every {stride} rows" if stride > 1 else ""
             raise InputError(
-                f"--batch_size={batch_size} is no multiple of {self.replicas * stride}: {self.replicas} replicas share "
-                "it" + (f", each with a series of the generator's own for {stride} rows" if stride > 1 else "")
+                f"batch_size {batch_size} is no multiple of {self.replicas * stride}: {self.replicas} replicas divide "
+                f"it{rollouts}",
+                fields=["batch_size"],
             )
 
     @property
-    def alone(self):
+    def is_single(self) -> bool:
         """Whether there is no strategy, so that no replica has to wait for another."""
         return self._strategy is None
 
-    def deal(self, batch):
-        """A structure of arrays of this worker's rows, dealt out to its replicas."""
+    def shard(self, batch: Any) -> Any:
+        """A structure of arrays of this worker's rows, divided among its replicas."""
         if not self._strategy:
             return batch
         local = self.replicas // self.workers
 
         def values(array):
-            def own(context):
+            def shard_of(context):
                 place = context.replica_id_in_sync_group - self.worker * local
                 return array[slice(*(len(array) * (place + end) // local for end in (0, 1)))]
 
-            return self._strategy.experimental_distribute_values_from_function(own)
+            return self._strategy.experimental_distribute_values_from_function(shard_of)
 
         return tf.nest.map_structure(values, batch)
 
-    def run(self, step, batch):
-        """Runs `step` in every replica on its part of a dealt batch; called in a `tf.function`.
+    def run(self, step: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Runs `step` in every replica on its shard of the arguments; called in a `tf.function`.
 
         Returns:
-          What it returns, which must be alike in all of them.
+          What it returns, which must be the same in all of them.
         """
         if not self._strategy:
-            return step(*batch)
-        found = self._strategy.run(step, batch)
+            return step(*arguments)
+        found = self._strategy.run(step, arguments)
         return tf.nest.map_structure(lambda each: self._strategy.experimental_local_results(each)[0], found)
 
-    def summed(self, tensors):
+    def sum_over_replicas(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         """The sums over the replicas of a list of tensors; called in a step."""
         if not self._strategy:
             return tensors
@@ -122,23 +127,23 @@ class Distribution:
         tensors = [tf.identity(each) for each in tensors]
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
-    def any(self, flag):
+    def any(self, flag: bool) -> bool:
         """Whether `flag` is True in any worker; all must ask."""
         if self.workers == 1:
             return flag
         return bool(self._any(tf.constant(float(flag))) > 0)
 
     def _summed_flag(self, flag):
-        return self.run(lambda flag: self.summed([flag])[0], (flag,))
+        return self.run(lambda flag: self.sum_over_replicas([flag])[0], (flag,))
 
-    def take_from_chief(self, variables):
-        """Gives variables the chief's values in every worker; another processor may have rounded them otherwise."""
+    def broadcast_from_chief(self, variables: Sequence[tf.Variable]) -> None:
+        """Gives variables the chief's values in every worker; another processor may have rounded them differently."""
         if self.workers == 1:
             return
 
         def of_chief(values):
             first = tf.distribute.get_replica_context().replica_id_in_sync_group == 0
-            return self.summed([tf.where(first, value, tf.zeros_like(value)) for value in values])
+            return self.sum_over_replicas([tf.where(first, value, tf.zeros_like(value)) for value in values])
 
         total = tf.function(lambda *values: self.run(of_chief, (values,)))
         # A list is summed in one piece, which is of one type.
@@ -148,7 +153,7 @@ class Distribution:
             for variable, value in zip(of_type, values, strict=True):
                 variable.assign(value)
 
-    def check_alike(self, described):
+    def verify_identical(self, described: Any) -> None:
         """Refuses workers that were started on something else.
 
         Args:
@@ -159,13 +164,13 @@ class Distribution:
         """
         if self.workers == 1:
             return
-        own = zlib.crc32(json.dumps(described, sort_keys=True).encode())
-        every = self._alike(tf.constant([own], tf.int64)).numpy()[:: self.replicas // self.workers]
+        checksum = zlib.crc32(json.dumps(described, sort_keys=True).encode())
+        every = self._gather(tf.constant([checksum], tf.int64)).numpy()[:: self.replicas // self.workers]
         others = np.flatnonzero(every != every[0])
         if len(others):
             raise InputError(
-                f"worker {', '.join(map(str, others))} was started with other flags, other data or other package "
-                "versions than worker 0; give all the same command and the same recordings"
+                f"worker {', '.join(map(str, others))} was started with another configuration, other data or other "
+                "package versions than worker 0; start all with the same command and the same recordings"
             )
 
     def _gathered(self, value):
@@ -173,7 +178,7 @@ class Distribution:
         return self.run(lambda: tf.distribute.get_replica_context().all_gather(tf.identity(value), 0), ())
 
     @contextlib.contextmanager
-    def lost_workers(self):
+    def lost_workers(self) -> Iterator[None]:
         """Context manager: TensorFlow's errors of a cluster of workers become a `WorkerLostError`."""
         try:
             yield
@@ -203,7 +208,7 @@ def _cluster():
             raise InputError(f"{wrong}. TF_CONFIG must look like {_EXAMPLE}" + (f", got {text}" if text else ""))
 
     text = os.environ.get("TF_CONFIG")
-    check(text, "--strategy=multi_worker needs the environment variable TF_CONFIG")
+    check(text, "the strategy multi_worker needs the environment variable TF_CONFIG")
     try:
         config = json.loads(text)
     except ValueError as error:

@@ -1,9 +1,9 @@
-"""Losses as pure functions, in pairs where two players meet."""
+"""Losses as pure functions, in pairs where generator and discriminator meet."""
 
 import tensorflow as tf
 
 
-def negative_log_likelihood(log_prob, block):
+def negative_log_likelihood(log_prob: tf.Tensor, block: int) -> tf.Tensor:
     """Mean negative log-likelihood of a sample (SenseGen, equation 3; Bishop, 1994).
 
     Args:
@@ -16,28 +16,28 @@ def negative_log_likelihood(log_prob, block):
     return -tf.reduce_mean(log_prob) / block
 
 
-def minimax_discriminator_loss(real_logits, generated_logits):
+def discriminator_loss(real_logits: tf.Tensor, generated_logits: tf.Tensor) -> tf.Tensor:
     """Binary cross-entropy of the discriminator (Goodfellow et al., 2014, equation 1; SenseGen, section III).
 
     Args:
-      real_logits: [B], above 0 where real series are taken for real.
+      real_logits: [B], above 0 where a real series is classified as real.
       generated_logits: [B].
 
     Returns:
-      A scalar in nats, at least 0; ln 2 where nothing is told apart.
+      A scalar in nats, at least 0; ln 2 where every logit is 0.
     """
     real = tf.reduce_mean(tf.nn.softplus(-real_logits))
     generated = tf.reduce_mean(tf.nn.softplus(generated_logits))
     return 0.5 * (real + generated)
 
 
-def minimax_generator_loss(generated_logits):
-    """The generator's side, in the form that does not saturate (Goodfellow et al., 2014, section 3).
+def non_saturating_generator_loss(generated_logits: tf.Tensor) -> tf.Tensor:
+    """The adversarial loss of the generator, in the form that does not saturate (Goodfellow et al., 2014, section 3).
 
     Args:
-      generated_logits: [B], above 0 where generated series are taken for real.
+      generated_logits: [B], above 0 where a generated series is classified as real.
 
     Returns:
-      A scalar in nats, at least 0; ln 2 where nothing is told apart.
+      A scalar in nats, at least 0; ln 2 where every logit is 0.
     """
     return tf.reduce_mean(tf.nn.softplus(-generated_logits))

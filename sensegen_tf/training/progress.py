@@ -1,16 +1,21 @@
-"""What a person sees while a run trains: the bar, a line an outer iteration, TensorBoard."""
+"""Callbacks of a person at a terminal: a bar, a line an outer iteration, TensorBoard's scalars, and Ctrl-C."""
 
-import math
+from __future__ import annotations
+
+import os
+import signal
 import sys
+from typing import Any
 
 import tensorflow as tf
 import tqdm
 
-# Drawing takes about a second, so a run is drawn at most about this often.
-_PICTURES = 20
+from sensegen_tf.training.callback import Callback
+from sensegen_tf.training.run import Run
+from sensegen_tf.training.schedule import Step
 
 
-def _summary_writer(folder):
+def summary_writer(folder: str) -> Any:
     """A TensorBoard writer, or None where the package tensorboard is not installed, without which tf.summary fails."""
     try:
         import tensorboard  # noqa: F401
@@ -19,76 +24,86 @@ def _summary_writer(folder):
     return tf.summary.create_file_writer(folder)
 
 
-class Progress:
-    """Shows a run; a context manager.
+class Progress(Callback):
+    """Shows a run on the terminal, and writes RUN/logs for TensorBoard."""
 
-    Args:
-      run: the `RunDirectory`; metrics are added to it.
-      schedule: the `Schedule`.
-      first_step: where the run starts or goes on.
-      draw: a function that returns an image uint8 [H, W, 3] of samples, or None.
-    """
-
-    def __init__(self, run, schedule, first_step, draw):
-        self._run, self._schedule, self._draw = run, schedule, draw
-        self._figures = {}
-        self._writer = _summary_writer(run.file("logs"))
+    def on_begin(self, run: Run) -> None:
+        """Opens the bar where the run starts or goes on."""
+        self._schedule, self._figures = run.config.schedule, {}
+        self._writer = summary_writer(os.path.join(run.path, "logs"))
         self._bar = tqdm.tqdm(
-            total=schedule.steps,
-            initial=first_step,
+            total=self._schedule.steps,
+            initial=run.resumed_at,
             unit="step",
             desc="training",
             smoothing=0.02,
             mininterval=0.5 if sys.stderr.isatty() else 15,
             dynamic_ncols=True,
         )
-        for metrics in run.metrics()[-1:]:
-            self._show_held_out(metrics)
-        if first_step:
-            self._bar.write(f"going on from step {first_step} of {schedule.steps}")
+        for metrics in run.metrics[-1:]:
+            self._show(metrics)
+        if run.resumed_at:
+            self._bar.write(f"resumed at step {run.resumed_at} of {self._schedule.steps}")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
+    def on_end(self, run: Run) -> None:
+        """Closes the bar."""
+        del run
         self._bar.close()
         if self._writer:
             self._writer.close()
 
-    def write(self, line):
-        """A line of its own, above the bar."""
-        self._bar.write(line)
-
-    def step(self, turn, loss):
-        """After every step."""
-        self._figures[f"{turn.player} loss"] = f"{loss:.3f}"
+    def on_step(self, step: Step, loss: float) -> None:
+        """Moves the bar."""
+        self._figures[f"{step.player} loss"] = f"{loss:.3f}"
         self._bar.set_postfix(self._figures, refresh=False)
         self._bar.update()
         if self._writer:
-            with self._writer.as_default(turn.step):
-                tf.summary.scalar(f"step/{turn.player}_loss", loss)
+            with self._writer.as_default(step.number):
+                tf.summary.scalar(f"step/{step.player}_loss", loss)
 
-    def _show_held_out(self, metrics):
-        self._figures["held-out NLL"] = f"{metrics['heldout_nll']:.3f}"
-        self._figures["held-out accuracy"] = f"{metrics['discriminator_accuracy']:.3f}"
-
-    def outer(self, metrics):
-        """After every outer iteration, with its metrics."""
-        outer, count = metrics["outer"], self._schedule.outer_iterations
-        self._run.add_metrics(metrics)
-        self._show_held_out(metrics)
+    def on_outer(self, metrics: dict[str, float]) -> None:
+        """Writes a line above the bar."""
+        outer = int(metrics["outer"])
+        self._show(metrics)
         figures = "  ".join(
             f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics.items() if name != "outer"
         )
-        self._bar.write(f"outer iteration {outer + 1}/{count}  {figures}")
+        self._bar.write(f"outer iteration {outer + 1}/{self._schedule.outer_iterations}  {figures}")
         if self._writer:
-            self._write(outer, metrics)
+            with self._writer.as_default((outer + 1) * self._schedule.steps_per_outer):
+                for name, value in metrics.items():
+                    tf.summary.scalar(f"outer/{name}", value)
+            self._writer.flush()
 
-    def _write(self, outer, metrics):
-        count = self._schedule.outer_iterations
-        with self._writer.as_default((outer + 1) * self._schedule.steps_per_outer):
-            for name, value in metrics.items():
-                tf.summary.scalar(f"outer/{name}", value)
-            if self._draw and (outer % math.ceil(count / _PICTURES) == 0 or outer == count - 1):
-                tf.summary.image("samples", self._draw()[None])
-        self._writer.flush()
+    def on_calibrate(self) -> None:
+        """Writes a line above the bar."""
+        self._bar.write("choosing the temperatures of sampling by the spectra of samples")
+
+    def _show(self, metrics):
+        self._figures["test NLL"] = f"{metrics['test_nll']:.3f}"
+        self._figures["test accuracy"] = f"{metrics['discriminator_accuracy']:.3f}"
+
+
+class Interrupt(Callback):
+    """The first Ctrl-C (or SIGTERM) asks to stop after the step; a second one stops at once."""
+
+    def on_begin(self, run: Run) -> None:
+        """Takes the signals."""
+        del run
+        self._requested = False
+        self._before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_end(self, run: Run) -> None:
+        """Gives the signals back."""
+        del run
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _request(self, number, frame):
+        del frame
+        self._requested = True
+        signal.signal(number, self._before[number])
+
+    def should_stop(self) -> bool:
+        """Whether there was a signal."""
+        return self._requested

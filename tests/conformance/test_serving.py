@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.windows import Standardizer
-from sensegen_tf.models.zoo import ZOO
+from sensegen_tf.models.presets import ZOO
 from sensegen_tf.serving import graph, warmup
 from sensegen_tf.serving.signatures import Signatures
 from tests.conformance.test_zoo import build

@@ -12,6 +12,7 @@ from tests.commands import command, run
 from tests.conftest import TINY, shared
 
 
+@pytest.mark.data
 def test_inspect_counts_the_har_database_as_published():
     done = run("data", "inspect", source="hapt", data_dir=shared("hapt"))
     assert done.returncode == 0, done.stderr
@@ -31,6 +32,7 @@ def test_inspect_counts_the_har_database_as_published():
     assert done.stdout.count(f"{1 / 720:.6g}") == 3
 
 
+@pytest.mark.data
 def test_inspect_counts_the_beats_of_mit_bih_as_published(tmp_path):
     picture = tmp_path / "p.png"
     done = run("data", "inspect", source="mitbih", data_dir=shared("mitdb"), picture=picture)
@@ -49,7 +51,7 @@ def test_inspect_shows_the_embedded_recordings():
     done = run("data", "inspect", source="watch", window_seconds=2, stride_seconds=1)
     assert done.returncode == 0, done.stderr
     assert "140 recordings, 81.4 minutes, 10 people, 50 Hz" in done.stdout
-    assert "windows of 100 samples (2 s)" in done.stdout and "held-out: 09, 10" in done.stdout
+    assert "windows of 100 samples (2 s)" in done.stdout and "test: 09, 10" in done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +94,16 @@ def test_training_reads_a_prepared_set_as_a_stream(prepared, trained, tmp_path):
 
 
 def test_own_csv_from_table_to_samples(tmp_path):
-    """The README's path for a person's own recordings."""
+    """The README's path for own recordings."""
     pytest.importorskip("pyarrow")
     rng = np.random.default_rng(0)
-    lines = ["time,x,y,person"]
-    for person in ("anna", "bert", "carl"):
+    lines = ["time,x,y,subject"]
+    for subject in ("anna", "bert", "carl"):
         walk = rng.normal(size=[400, 2]).cumsum(0)
-        lines += [f"{i / 50:.2f},{x:.3f},{y:.3f},{person}" for i, (x, y) in enumerate(walk)]
+        lines += [f"{i / 50:.2f},{x:.3f},{y:.3f},{subject}" for i, (x, y) in enumerate(walk)]
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n")
-    given = {"channels": "x,y", "units": "g,g", "time_column": "time", "subject_column": "person", "stride": "20"}
-    flags = TINY | given | {"source": "table", "data_dir": str(tmp_path / "own.csv"), "holdout_subjects": "bert"}
+    given = {"channels": "x,y", "units": "g,g", "time_column": "time", "subject_column": "subject", "stride": "20"}
+    flags = TINY | given | {"source": "table", "data_dir": str(tmp_path / "own.csv"), "test_subjects": "bert"}
     done = run("train", **flags, run_dir=tmp_path / "run")
     assert done.returncode == 0, done.stderr
     done = run("sample", model=tmp_path / "run" / "model", num=5, output=tmp_path / "s.tfrecord")
@@ -115,6 +117,7 @@ def _files_of_at_most_100_kb():
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("what", ["prepare", "sample.tfrecord", "sample.npz", "sample.csv"])
 def test_a_disk_that_takes_no_more_leaves_nothing(what, version, tmp_path):
     if what == "prepare":
@@ -140,8 +143,8 @@ def test_a_disk_that_takes_no_more_leaves_nothing(what, version, tmp_path):
         (["inspect"], {"source": "watch", "window_seconds": 0}, "less than one sample"),
         (["inspect"], {"source": "watch", "window_length": 0}, "flag --window_length=0"),
         (["inspect"], {"source": "watch", "window_length": 20, "window_seconds": 1}, "not both"),
-        (["inspect"], {"source": "watch", "holdout_subjects": "01,02,03,04,05,06,07,08,09,10"}, "nobody is left"),
-        (["inspect"], {"source": "ecg", "holdout_subjects": "208"}, "with one subject, leave them away"),
+        (["inspect"], {"source": "watch", "test_subjects": "01,02,03,04,05,06,07,08,09,10"}, "nobody is left"),
+        (["inspect"], {"source": "ecg", "test_subjects": "208"}, "nobody is left"),
         (["inspect"], {"source": "watch", "labels": "flying"}, "no recording is labelled flying"),
     ],
 )

@@ -1,40 +1,36 @@
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sensegen_tf.data import pipeline, records
-from sensegen_tf.data.recording import Sensor
-from sensegen_tf.data.windows import Dataset, Standardizer, Windows
+from sensegen_tf.data.pipeline import check_minibatches, minibatches
+from sensegen_tf.data.sources.prepared import open_prepared, write_prepared
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError
+from tests.data.making import dataset, windows
 
-
-def windows(count, labels=None):
-    """Windows of [2, 1] that hold their own number."""
-    values = np.repeat(np.arange(count, dtype="f"), 2).reshape(count, 2, 1)
-    return Windows(values, np.array([f"p{i % 3}" for i in range(count)]), np.array(labels or [""] * count))
-
-
-def dataset(count=50):
-    standardizer = Standardizer(*(np.array([x], "f") for x in (3.0, 2.0, 0.5)))
-    sensors = (Sensor(0.5, None, 9.0),)
-    return Dataset(50.0, ("x",), ("g",), sensors, 2, windows(count), windows(7), standardizer, "terms")
+# Minibatches 5 and 6 of seed (3, 7), as all versions made them, so that a run goes on where an earlier one stopped.
+ORDER = {
+    "memory": [[49, 6, 42, 37, 18, 23, 35, 8], [17, 26, 13, 24, 14, 17, 12, 44]],
+    "shards": [[40, 7, 5, 49, 13, 25, 9, 42], [29, 39, 9, 44, 49, 33, 29, 12]],
+}
 
 
 @pytest.fixture
-def prepared(tmp_path):
-    """A prepared set of 50 training windows in shards of 16, and its folder."""
-    records.write_prepared(dataset(), tmp_path / "set", 16)
-    return pipeline.open_prepared(tmp_path / "set"), tmp_path / "set"
+def shards(tmp_path):
+    """50 training windows in shards of 16."""
+    write_prepared(dataset(), tmp_path / "set", shard_windows=16)
+    return open_prepared(tmp_path / "set").training
 
 
 @pytest.fixture(params=["memory", "shards"])
-def source(request, prepared):
-    return windows(50) if request.param == "memory" else prepared[0].training
+def source(request, shards):
+    return windows(50) if request.param == "memory" else shards
 
 
-def take(source, count, first=0, seed=(0, 1), batch_size=8, balance=False, share=(0, 1)):
-    batches = pipeline.minibatches(source, batch_size, seed, first, balance, share)
+def take(source, count, first=0, *, seed=(0, 1), batch_size=8, **given):
+    batches = minibatches(source, batch_size, seed=seed, first=first, **given)
     return np.stack([np.asarray(batch.values)[:, 0, 0] for batch in itertools.islice(batches, count)])
 
 
@@ -45,21 +41,33 @@ def test_every_window_once_an_epoch_in_changing_order(source):
     assert len({tuple(epoch) for epoch in epochs}) == 4
 
 
-def test_labels_and_people_come_along_by_number(tmp_path):
+def test_labels_and_subjects_come_along_as_indices(tmp_path):
     labelled = windows(50, ["run", "sit"] * 25)
-    whole = Dataset(**{**vars(dataset()), "training": labelled, "heldout": labelled})
-    records.write_prepared(whole, tmp_path / "set", 16)
-    for source in (labelled, pipeline.open_prepared(tmp_path / "set").training):
-        assert source.label_names == ("run", "sit") and source.people == ("p0", "p1", "p2")
-        for batch in itertools.islice(pipeline.minibatches(source, 8, (0, 1), 0), 10):
+    write_prepared(dataset(training=labelled, test=labelled), tmp_path / "set", shard_windows=16)
+    for source in (labelled, open_prepared(tmp_path / "set").training):
+        assert source.label_names == ("run", "sit") and source.subject_names == ("p0", "p1", "p2")
+        for batch in itertools.islice(minibatches(source, 8, seed=(0, 1), first=0), 10):
             number = np.asarray(batch.values)[:, 0, 0].astype(int)
             np.testing.assert_array_equal(batch.label, number % 2)
-            np.testing.assert_array_equal(batch.person, number % 3)
+            np.testing.assert_array_equal(batch.subject, number % 3)
+            assert np.asarray(batch.label).dtype == np.asarray(batch.subject).dtype == np.int32
+
+
+def test_windows_without_labels_and_subjects_have_index_zero():
+    bare = WindowSet(values=windows(9).values)
+    (batch,) = itertools.islice(minibatches(bare, 4, seed=(0, 1), first=0), 1)
+    np.testing.assert_array_equal(batch.label, [0] * 4)
+    np.testing.assert_array_equal(batch.subject, [0] * 4)
 
 
 @pytest.mark.parametrize("first", [1, 2, 5, 6, 7, 13, 20])
 def test_a_function_of_seed_and_number(source, first):
     np.testing.assert_array_equal(take(source, 5, first), take(source, 25)[first : first + 5])
+
+
+def test_the_order_is_that_of_every_version(source):
+    expected = ORDER["memory" if isinstance(source, WindowSet) else "shards"]
+    np.testing.assert_array_equal(take(source, 2, 5, seed=(3, 7)), expected)
 
 
 def test_seeds_give_orders_of_their_own(source):
@@ -76,15 +84,19 @@ def test_a_batch_larger_than_the_set_reaches_into_the_next_epochs(source):
 @pytest.mark.parametrize("first", [0, 3])
 def test_workers_share_the_minibatches_of_one(first):
     whole = take(windows(50), 9, first)
-    shares = [take(windows(50), 9, first, share=(worker, 4)) for worker in range(4)]
-    np.testing.assert_array_equal(np.concatenate(shares, 1), whole)
+    local = [take(windows(50), 9, first, shard_index=worker, num_shards=4) for worker in range(4)]
+    np.testing.assert_array_equal(np.concatenate(local, 1), whole)
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4])
-def test_workers_read_shards_of_their_own(prepared, workers):
-    # 50 windows in four shards: 16, 16, 16 and 2. All of an epoch's shards are dealt out before the next one's.
-    source, size = prepared[0].training, 12 // workers
-    drawn = [take(source, 60, batch_size=12, share=(worker, workers)) for worker in range(workers)]
+def test_workers_read_shards_of_their_own(shards, workers):
+    # 50 windows in four shards: 16, 16, 16 and 2. All shards of an epoch are read before those of the next one.
+    size = 12 // workers
+
+    def read(worker, count, first=0):
+        return take(shards, count, first, batch_size=12, shard_index=worker, num_shards=workers)
+
+    drawn = [read(worker, 60) for worker in range(workers)]
     assert all(each.shape == (60, size) for each in drawn)
     counts = np.unique(np.concatenate(drawn), return_counts=True)[1]
     assert len(counts) == 50 and counts.min() >= 0.6 * counts.mean()
@@ -93,16 +105,17 @@ def test_workers_read_shards_of_their_own(prepared, workers):
         both = [set(each.ravel()[:18].tolist()) for each in drawn]
         assert not both[0] & both[1]
     for worker in range(workers):
-        again = take(source, 20, 17, batch_size=12, share=(worker, workers))
-        np.testing.assert_array_equal(again, drawn[worker][17:37])
+        np.testing.assert_array_equal(read(worker, 20, 17), drawn[worker][17:37])
 
 
-def test_fewer_shards_than_workers_are_refused(prepared):
-    with pytest.raises(InputError, match="has 4 shards to train on and there are 5 workers"):
-        take(prepared[0].training, 1, batch_size=10, share=(0, 5))
+def test_fewer_shards_than_workers_are_refused(shards):
+    with pytest.raises(InputError, match="has 4 shards to train on and there are 5 workers") as error:
+        take(shards, 1, batch_size=10, num_shards=5)
+    assert error.value.fields == ("shard_windows",)
+    check_minibatches(shards, balance=False, num_shards=4)
 
 
-def test_labels_take_turns_when_balanced():
+def test_labels_alternate_when_balanced():
     labels = ["rare"] * 3 + ["common"] * 47
     drawn = take(windows(50, labels), 40, balance=True)
     assert ((drawn < 3).sum(1) == 4).all()
@@ -111,60 +124,18 @@ def test_labels_take_turns_when_balanced():
     assert len(set(common.tolist())) == 47
 
 
-def test_balancing_refuses_what_it_cannot_do(prepared):
-    with pytest.raises(InputError, match="at least two labels"):
-        pipeline.minibatches(windows(5), 2, (0, 0), 0, balance=True)
-    with pytest.raises(InputError, match="needs windows in memory"):
-        pipeline.minibatches(prepared[0].training, 2, (0, 0), 0, balance=True)
+def test_balancing_refuses_what_it_cannot_do(shards):
+    for source, message in ((windows(5), "at least two labels"), (shards, "needs windows in memory")):
+        with pytest.raises(InputError, match=message) as error:
+            minibatches(source, 2, seed=(0, 0), first=0, balance=True)
+        assert error.value.fields == ("balance_labels",)
+    check_minibatches(windows(2, ["a", "b"]), balance=True, num_shards=1)
 
 
-def test_a_prepared_set_holds_all_that_the_dataset_held(prepared):
-    opened, original = prepared[0], dataset()
-    described = opened.describe()
-    for split in described["splits"].values():
-        del split["shards_checksum"]
-    assert described == original.describe()
-    assert opened.sensors == original.sensors and opened.terms == "terms"
-    assert sorted(opened.heldout.spread(100).values[:, 0, 0]) == list(range(7))
-    assert opened.training.spread(10).values.shape == (10, 2, 1)
-    assert sorted(opened.training.spread(1000).values[:, 0, 0]) == list(range(50))
-
-
-def test_another_layout_of_the_same_windows_is_told_apart(prepared, tmp_path):
-    records.write_prepared(dataset(), tmp_path / "other", 10)
-    other = pipeline.open_prepared(tmp_path / "other").training.describe()
-    assert other["shards_checksum"] != prepared[0].training.describe()["shards_checksum"]
-
-
-def shard_file(folder):
-    return folder / records.read_manifest(folder)["splits"]["training"]["shards"][2]["file"]
-
-
-def test_a_corrupted_shard_is_named(prepared):
-    opened, folder = prepared
-    path = shard_file(folder)
+def test_a_corrupted_shard_is_named_while_iterating(shards):
+    path = sorted(Path(shards.folder).glob("training-*"))[2]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"shard .*{path.name} is corrupted"):
-        take(opened.training, 10)
-
-
-def test_a_missing_shard_is_named(prepared):
-    opened, folder = prepared
-    shard_file(folder).unlink()
-    with pytest.raises(InputError, match=f"cannot read the shard .*{shard_file(folder).name}"):
-        take(opened.training, 10)
-
-
-def test_an_existing_folder_and_another_format_are_refused(prepared):
-    _, folder = prepared
-    with pytest.raises(InputError, match="exists; remove it"):
-        records.write_prepared(dataset(), folder, 16)
-    manifest = (folder / "manifest.json").read_text()
-    (folder / "manifest.json").write_text(manifest.replace('"format": 2', '"format": 99'))
-    with pytest.raises(InputError, match="format 99"):
-        pipeline.open_prepared(folder)
-    (folder / "manifest.json").write_text('{"format": 2}')
-    with pytest.raises(InputError, match="incomplete"):
-        pipeline.open_prepared(folder)
+        take(shards, 10)

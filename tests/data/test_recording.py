@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from sensegen_tf.data.recording import Recording, Span
+from sensegen_tf.data.recording import Recording
 from sensegen_tf.errors import InputError
+from tests.data.making import span
 
 
 def make(signals, **changes):
@@ -44,14 +45,15 @@ def test_select_keeps_order_and_units():
 def test_resample_keeps_a_slow_sine_and_scales_the_spans():
     time = np.arange(720) / 360
     recording = make(np.sin(2 * np.pi * 3 * time)[:, None], rate=360.0, channels=("x",), units=("mV",))
-    recording = Recording(**{**vars(recording), "spans": (Span(0, 360, "a"), Span(360, 720, "b"))})
+    recording = Recording(**{**vars(recording), "spans": (span(0, 360, "a"), span(360, 720, "b"))})
     slow = recording.resample(120.0)
     assert slow.rate == 120 and len(slow.signals) == 240
     expected = np.sin(2 * np.pi * 3 * np.arange(240) / 120)
     np.testing.assert_allclose(slow.signals[20:-20, 0], expected[20:-20], atol=2e-3)
-    assert slow.spans == (Span(0, 120, "a"), Span(120, 240, "b"))
+    assert slow.spans == (span(0, 120, "a"), span(120, 240, "b"))
     assert recording.resample(360.0) is recording
-    with pytest.raises(InputError, match="rate must be above 0"):
+    with pytest.raises(InputError, match="resample_hz must be above 0"):
         recording.resample(-1.0)
-    with pytest.raises(InputError, match="nothing would be left of 2 s at --resample_hz=0.001"):
+    with pytest.raises(InputError, match="nothing would be left of 2 s, with resample_hz 0.001") as error:
         recording.resample(0.001)
+    assert error.value.fields == ("resample_hz",)

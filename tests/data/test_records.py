@@ -1,41 +1,87 @@
-import os
+import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sensegen_tf.data import records
 from sensegen_tf.errors import InputError
+from tests.data.making import dataset, windows
+
+OLD_NAMES = {"training": "training", "test": "heldout", "heldout": "unseen"}
 
 
-def write(path, count=5):
-    rng = np.random.default_rng(0)
-    series = rng.normal(size=[count, 6, 2]).astype("f")
-    records.write_file(path, [records.example(s, 50.0, ("x", "y"), ("g", "mV"), "anna", "walk") for s in series])
-    return series
+def old_description(**splits):
+    """As versions before schema 3 described a dataset."""
+    description = dataset(**splits).describe()
+    del description["schema"]
+    return {**description, "splits": {OLD_NAMES[name]: split for name, split in description["splits"].items()}}
 
 
-def test_series_read_back_as_recordings(tmp_path):
-    series = write(tmp_path / "a.tfrecord")
-    recordings = records.read_series(os.fspath(tmp_path / "a.tfrecord")).recordings
-    np.testing.assert_array_equal([r.signals for r in recordings], series)
-    first = recordings[0]
-    assert (first.rate, first.channels, first.units, first.subject) == (50, ("x", "y"), ("g", "mV"), "anna")
-    assert first.spans[0].label == "walk"
+def test_an_example_holds_a_series_with_all_that_is_known():
+    series = np.arange(6, dtype=np.float32).reshape(3, 2)
+    text = records.example(series, rate=50.0, channels=("x", "y"), units=("g", "mV"), label="walk", seed=7)
+    feature = tf.train.Example.FromString(text).features.feature
+    assert list(feature["signals"].float_list.value) == [0, 1, 2, 3, 4, 5]
+    assert list(feature["shape"].int64_list.value) == [3, 2] and list(feature["rate"].float_list.value) == [50]
+    assert list(feature["channels"].bytes_list.value) == [b"x", b"y"]
+    assert list(feature["label"].bytes_list.value) == [b"walk"] and list(feature["subject"].bytes_list.value) == [b""]
+    assert list(feature["seed"].int64_list.value) == [7]
+    assert (
+        "seed"
+        not in tf.train.Example.FromString(
+            records.example(series, rate=50.0, channels=("x", "y"), units=("g", "mV"))
+        ).features.feature
+    )
 
 
-def test_damaged_and_empty_files_are_named(tmp_path):
-    write(tmp_path / "a.tfrecord")
-    content = bytearray((tmp_path / "a.tfrecord").read_bytes())
-    content[len(content) // 2] ^= 1
-    (tmp_path / "a.tfrecord").write_bytes(content)
-    with pytest.raises(InputError, match="is damaged or not of our format after 2 series"):
-        records.read_series(os.fspath(tmp_path / "a.tfrecord"))
-    records.write_file(tmp_path / "c.tfrecord", [b"something else"])
-    with pytest.raises(InputError, match="is damaged or not of our format after 0 series"):
-        records.read_series(os.fspath(tmp_path / "c.tfrecord"))
-    (tmp_path / "b.tfrecord").write_bytes(b"")
-    with pytest.raises(InputError, match="is empty"):
-        records.read_series(os.fspath(tmp_path / "b.tfrecord"))
-    with pytest.raises(InputError, match="is no TFRecord file, no folder of them, nor a prepared set"):
-        (tmp_path / "empty").mkdir()
-        records.read_series(tmp_path / "empty")
+def test_a_description_of_this_version_stays_as_it_is():
+    description = json.loads(json.dumps(dataset(heldout=windows(3)).describe()))
+    assert records.upgrade_description(description) == description
+
+
+@pytest.mark.parametrize("mark", [{}, {"format": 2}])
+def test_the_splits_of_earlier_versions_are_renamed(mark):
+    upgraded = records.upgrade_description({**mark, **old_description(heldout=windows(3))})
+    assert upgraded == dataset(heldout=windows(3)).describe()
+    assert "heldout" not in records.upgrade_description(old_description())["splits"]
+
+
+def change(description, *keys, value=None):
+    """A copy in which a value below these keys is another one, or is gone."""
+    copy = json.loads(json.dumps(description))
+    place = copy
+    for key in keys[:-1]:
+        place = place[key]
+    if value is None:
+        del place[keys[-1]]
+    else:
+        place[keys[-1]] = value
+    return copy
+
+
+NOW = dataset(heldout=windows(3)).describe()
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        (change(NOW, "rate"), "missing rate"),
+        (change(change(NOW, "std"), "terms"), "missing std, terms"),
+        (change(NOW, "colour", value="blue"), "unknown colour"),
+        (change(change(NOW, "mean"), "means", value=[1.0]), "missing mean; unknown means"),
+        (change(NOW, "splits", "test"), "splits has other keys than expected: missing test"),
+        (change(NOW, "splits", "unseen", value={}), "splits has other keys than expected: unknown unseen"),
+        (change(NOW, "splits", "test", "windows"), "split test has other keys than expected: missing windows"),
+        (change(NOW, "splits", "heldout", "hue", value=1), "split heldout has other keys than expected: unknown hue"),
+        (change(NOW, "splits", value=[1]), r"splits: expected a dictionary, got \[1\]"),
+        (change(NOW, "schema", value=4), "has schema 4; this version reads schema 3 and older"),
+        (change(NOW, "format", value=2), "unknown format"),
+        (change(old_description(), "splits", "heldout"), "missing heldout"),
+        (change(old_description(), "splits", "test", value={}), "unknown test"),
+        (change(old_description(), "format", value=99), "has format 99"),
+    ],
+)
+def test_unknown_and_missing_keys_are_named(description, message):
+    with pytest.raises(InputError, match=f"^the card.*{message}"):
+        records.upgrade_description(description, where="the card")

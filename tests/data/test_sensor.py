@@ -10,7 +10,9 @@ from sensegen_tf.data.sensor import measure
 
 
 def sensor(values):
-    recording = Recording("r", np.asarray(values, "f")[:, None], 50.0, ("x",), ("g",), "1")
+    recording = Recording(
+        name="r", signals=np.asarray(values)[:, None], rate=50.0, channels=("x",), units=("g",), subject="1"
+    )
     return measure([recording])[0]
 
 
@@ -33,6 +35,7 @@ def test_saturation_is_an_extreme_value_that_is_held():
     assert sensor(clipped).high == pytest.approx(2.0)
 
 
+@pytest.mark.process
 def test_the_resolution_does_not_depend_on_how_many_cores_there_are():
     script = (
         "import numpy as np; from tests.data.test_sensor import sensor\n"

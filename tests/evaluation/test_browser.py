@@ -1,5 +1,6 @@
-"""The reports of two experiments in a real browser (Debian packages chromium and chromium-driver)."""
+"""Reports in a real browser (Debian packages chromium and chromium-driver)."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -7,17 +8,28 @@ import time
 
 import pytest
 
+from sensegen_tf.evaluation import report
+from sensegen_tf.evaluation.evaluator import evaluate
 from tests.commands import run
 from tests.conftest import shared
+from tests.evaluation.conftest import walkers
+from tests.evaluation.test_cheats import STATISTICS
 
 EXPERIMENTS = os.path.join(os.path.dirname(__file__), "..", "..", "experiments")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed")
-# Whose recordings, and a wide stride: what is looked at is the report, not the model.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
+]
+# The recordings, and a wide stride: what is looked at is the report, not the model.
 RUNS = {
     "quickstart": (None, {"stride": 512}),
     "ecg_paper": ("mitdb", {"stride_seconds": 60}),
 }
+EACH_RUN = [
+    pytest.param("quickstart", marks=pytest.mark.slow),
+    pytest.param("ecg_paper", marks=[pytest.mark.slow, pytest.mark.data]),
+]
 
 
 def browser(profile, width, height):
@@ -47,7 +59,7 @@ def browser(profile, width, height):
 
 
 def look(path, profile, width):
-    """Opens a report and says what a person would see, and what the browser asked the network for."""
+    """Opens a report: what a person would see, and what the browser asked the network for."""
     driver = browser(profile, width, 900)
     try:
         driver.get("about:blank")
@@ -76,7 +88,7 @@ def look(path, profile, width):
 def assert_readable(path, tmp_path):
     for width in (1280, 390):
         seen = look(path, tmp_path / f"profile{width}", width)
-        for question in ("look real?", "serve the purpose?", "to themselves?", "physiology right?"):
+        for question in ("look real?", "work as training data?", "protect the training subjects?", "physiology right?"):
             assert question in seen["verdict"], seen["verdict"]
         assert seen["figures"] >= 10 and len(seen["drawn"]) == seen["figures"]
         assert all(seen["drawn"]), seen["drawn"]
@@ -84,7 +96,13 @@ def assert_readable(path, tmp_path):
         assert seen["width"] <= width, "the page is wider than the screen"
 
 
-@pytest.mark.parametrize("name", RUNS)
+def test_the_report_of_a_small_evaluation(tmp_path):
+    real, synthetic, test = (walkers(seed) for seed in range(3))
+    evaluation = evaluate(real, synthetic, test=test, settings=dataclasses.replace(STATISTICS, trees=1))
+    assert_readable(report.write(evaluation, str(tmp_path / "report")), tmp_path)
+
+
+@pytest.mark.parametrize("name", EACH_RUN)
 def test_the_report_at_the_end_of_a_training(name, tmp_path):
     """A short training by the experiment's flagfile."""
     source, flags = RUNS[name]
@@ -92,7 +110,7 @@ def test_the_report_at_the_end_of_a_training(name, tmp_path):
         flags = {**flags, "data_dir": shared(source)}
     done = run(
         "train",
-        flagfile=os.path.join(EXPERIMENTS, f"{name}.flags"),
+        flagfile=os.path.join(EXPERIMENTS, "flags", f"{name}.flags"),
         **flags,
         outer_iterations=1,
         discriminator_steps=2,
@@ -107,9 +125,9 @@ def test_the_report_at_the_end_of_a_training(name, tmp_path):
     assert_readable(tmp_path / "run" / "report" / "report.html", tmp_path)
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", EACH_RUN)
 def test_the_report_of_a_finished_experiment(name, tmp_path):
     path = os.path.join(EXPERIMENTS, "runs", name, "report", "report.html")
     if not os.path.exists(path):
-        pytest.skip(f"experiments/{name}.flags was not run with --report in this checkout")
+        pytest.skip(f"experiments/flags/{name}.flags was not run with --report in this checkout")
     assert_readable(path, tmp_path)

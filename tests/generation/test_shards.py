@@ -1,3 +1,5 @@
+"""Folders of shards, on this machine and on a cluster."""
+
 import contextlib
 import dataclasses
 import filecmp
@@ -14,21 +16,21 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from sensegen_tf.data import series
 from sensegen_tf.data.sources import SourceConfig, load
-from sensegen_tf.data.sources.tables import TableConfig
+from sensegen_tf.data.sources.table import TableConfig
+from sensegen_tf.data.window_files import read_windows
 from sensegen_tf.errors import InputError
-from sensegen_tf.generation import local, shards
-from sensegen_tf.serving import saved_model
+from sensegen_tf.generation import shards
+from sensegen_tf.generation.ray_engine import RayConfig
 from tests.commands import command, run, run_without
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (extra `ray`)")
 
 
 @pytest.fixture(scope="module")
-def model(conditional):
-    """A version of a tiny conditional model."""
-    return os.path.join(conditional, "model", "1")
+def model(watch):
+    """A version of a conditional model."""
+    return watch.version
 
 
 def asked(model, output, **changes):
@@ -38,10 +40,7 @@ def asked(model, output, **changes):
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
     """Seven hundred series in three shards of Parquet."""
-    path = tmp_path_factory.mktemp("shards") / "samples"
-    done = run("sample", **asked(model, path))
-    assert done.returncode == 0, done.stderr
-    return path
+    return make(plan_of(model), tmp_path_factory.mktemp("shards") / "samples")
 
 
 def assert_same(folder, other):
@@ -51,22 +50,32 @@ def assert_same(folder, other):
     assert sorted(same) == names, (different, broken)
 
 
-def parts(folder):
+def names_of_shards(folder):
     return sorted(name for name in os.listdir(folder) if name.startswith("part-"))
 
 
-def test_shards_hold_the_rows_of_the_one_file_that_the_seed_names(model, folder):
-    card = saved_model.read_card(model)
-    chunks = list(local.generate(local.load(model), 700, 12, 3, 700, card.label_shares))
-    seeds, labels, samples = (np.concatenate(each) for each in zip(*chunks, strict=True))
-    assert parts(folder) == [f"part-{number:06d}.parquet" for number in range(3)]
-    table = pyarrow.parquet.read_table([folder / name for name in parts(folder)]).to_pandas()
+def columns(folder):
+    """What the Parquet shards of a folder hold."""
+    return pyarrow.parquet.read_table([folder / name for name in names_of_shards(folder)]).to_pandas()
+
+
+def test_shards_hold_the_series_of_the_one_file_that_the_seed_names(watch, folder):
+    samples = watch.sample(700, length=12, seed=3)
+    assert names_of_shards(folder) == [f"part-{number:06d}.parquet" for number in range(3)]
+    table = columns(folder)
     assert table.columns.tolist() == ["series", "seed", "time [s]", "ax [g]", "ay [g]", "az [g]", "label"]
-    np.testing.assert_array_equal(table[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f").reshape(700, 12, 3), samples)
+    values = table[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f").reshape(700, 12, 3)
+    np.testing.assert_array_equal(values, samples.values)
     np.testing.assert_array_equal(table["series"], np.repeat(np.arange(700), 12))
-    np.testing.assert_array_equal(table["seed"], np.repeat(seeds, 12))
-    np.testing.assert_array_equal(table["label"], np.repeat(np.array(card.labels)[labels], 12))
+    np.testing.assert_array_equal(table["seed"], np.repeat(samples.seeds, 12))
+    np.testing.assert_array_equal(table["label"], np.repeat(samples.labels, 12))
     np.testing.assert_allclose(table["time [s]"][:12], np.arange(12) / 50)
+
+
+def test_the_command_makes_the_same_folder(model, folder, tmp_path):
+    done = run("sample", **asked(model, tmp_path / "s"))
+    assert done.returncode == 0, done.stderr
+    assert_same(tmp_path / "s", folder)
 
 
 def test_the_manifest_says_what_is_where(model, folder):
@@ -74,13 +83,16 @@ def test_the_manifest_says_what_is_where(model, folder):
         manifest = json.load(file)
     assert [shard["rows"] for shard in manifest["shards"]] == [256, 256, 188]
     assert [shard["first_seed"] for shard in manifest["shards"]] == [(3 << 32) + 256 * number for number in range(3)]
-    sums = subprocess.run(["sha256sum", *parts(folder)], cwd=folder, capture_output=True, text=True, check=True)
+    sums = subprocess.run(
+        ["sha256sum", *names_of_shards(folder)], cwd=folder, capture_output=True, text=True, check=True
+    )
     assert [line.split()[0] for line in sums.stdout.splitlines()] == [shard["sha256"] for shard in manifest["shards"]]
-    assert manifest["channels"] == ["ax", "ay", "az"] and manifest["model"]["name"] == "sensegen_accel"
+    assert manifest["channels"] == ["ax", "ay", "az"] and manifest["model"]["name"] == "sensegen_watch"
+    assert manifest["schema"] == 2
 
 
 def plan_of(model, shard_format="parquet"):
-    return shards.Plan(model, 700, 12, 3, None, 1.0, False, 256, shard_format)
+    return shards.Plan(version=model, num=700, length=12, seed=3, shard_size=256, shard_format=shard_format)
 
 
 def make(plan, path):
@@ -105,22 +117,21 @@ def test_a_shard_is_made_again_from_its_seeds_alone(model, folder, tmp_path):
 
 def test_tfrecord_shards_read_as_recordings(model, folder, tmp_path):
     path = make(plan_of(model, "tfrecord"), tmp_path / "s")
-    table = pyarrow.parquet.read_table([folder / name for name in parts(folder)]).to_pandas()
-    expected = table[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f")
+    expected = columns(folder)[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f")
     for each, rows in ((path, slice(None)), (path / "part-000002.tfrecord", slice(512 * 12, None))):
-        recordings = load(SourceConfig("tfrecord", os.fspath(each))).recordings
+        recordings = load(SourceConfig(source="tfrecord", data_dir=os.fspath(each))).recordings
         np.testing.assert_array_equal(np.concatenate([each.signals for each in recordings]), expected[rows])
 
 
 @pytest.mark.parametrize("what", ["folder of Parquet", "folder of TFRecord", "file of Parquet"])
-def test_the_judge_reads_shards_without_being_told_anything(model, folder, what, tmp_path):
+def test_shards_say_of_themselves_all_that_an_evaluation_needs(model, folder, what, tmp_path):
     path, rows = folder, slice(None)
     if what == "folder of TFRecord":
         path = make(plan_of(model, "tfrecord"), tmp_path / "s")
     elif what == "file of Parquet":
         path, rows = folder / "part-000001.parquet", slice(256, 512)
-    read = series.read(path, TableConfig())
-    expected = pyarrow.parquet.read_table([folder / name for name in parts(folder)]).to_pandas()
+    read = read_windows(str(path), TableConfig())
+    expected = columns(folder)
     signals = expected[["ax [g]", "ay [g]", "az [g]"]].to_numpy("f").reshape(700, 12, 3)
     np.testing.assert_array_equal(read.values, signals[rows])
     assert read.channels == ("ax", "ay", "az") and read.units == ("g",) * 3 and read.rate == pytest.approx(50)
@@ -129,11 +140,32 @@ def test_the_judge_reads_shards_without_being_told_anything(model, folder, what,
 
 def test_a_folder_of_parquet_is_read_as_a_table(folder):
     table = TableConfig(
-        ("ax [g]", "ay [g]", "az [g]"), ("g",) * 3, None, "time [s]", subject_column="series", label_column="label"
+        channels=("ax [g]", "ay [g]", "az [g]"),
+        units=("g",) * 3,
+        time_column="time [s]",
+        subject_column="series",
+        label_column="label",
     )
-    recordings = load(SourceConfig("table", os.fspath(folder), table=table)).recordings
+    recordings = load(SourceConfig(source="table", data_dir=os.fspath(folder), table=table)).recordings
     assert len(recordings) == 700 and {len(each.signals) for each in recordings} == {12}
     assert recordings[0].rate == pytest.approx(50)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"shard_size": 100}, {"shard_size": 0}, {"shard_size": 256, "xla": True}],
+    ids=lambda changes: str(changes),
+)
+def test_a_shard_is_of_whole_batches(model, changes):
+    with pytest.raises(InputError) as error:
+        dataclasses.replace(plan_of(model), **changes)
+    assert error.value.fields == ("shard_size",)
+
+
+def test_a_worker_has_at_least_a_core():
+    with pytest.raises(InputError) as error:
+        RayConfig(cpus_per_worker=0)
+    assert error.value.fields == ("cpus_per_worker",)
 
 
 @pytest.mark.parametrize(
@@ -142,20 +174,18 @@ def test_a_folder_of_parquet_is_read_as_a_table(folder):
         ({"seed": 4}, "seed: 3 before, 4 now"),
         ({"shard_size": 100}, "--shard_size must be a multiple of 256"),
         ({"xla": "true"}, "--shard_size must be a multiple of 1024"),
-        ({"label": "flying"}, "the model has no label 'flying'"),
-        ({"workers": 2}, "--workers only goes with --engine=ray"),
-        ({"output": "s.npz"}, "--shard_size only goes with a folder"),
-        ({"chunk_size": 256}, "--chunk_size only goes with a file"),
+        ({"label": "flying"}, "'flying'"),
         ({"output": os.path.dirname(__file__)}, "holds something else"),
     ],
 )
 def test_bad_requests_get_a_sentence(model, folder, flags, message):
-    before = parts(folder)
+    before = names_of_shards(folder)
     done = run("sample", **{**asked(model, folder), **flags})
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
-    assert parts(folder) == before
+    assert names_of_shards(folder) == before
 
 
+@pytest.mark.process
 def test_without_the_extras_they_are_named(model, tmp_path):
     done = run_without(["ray"], tmp_path, "sample", **asked(model, tmp_path / "s", engine="ray"))
     assert done.returncode == 2 and "pip install 'sensegen_tf[ray]'" in done.stderr
@@ -165,13 +195,14 @@ def test_without_the_extras_they_are_named(model, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
-def test_a_machine_that_does_not_see_the_folder_or_has_another_model_is_named(model, version, folder, tmp_path):
+def test_a_machine_that_does_not_see_the_folder_or_has_another_model_is_named(model, ecg208, folder, tmp_path):
     plan = plan_of(model)
-    with pytest.raises(InputError, match=f"does not see {tmp_path}/plan.json; --output must be on a file system that"):
-        shards.Maker(plan, tmp_path)
+    with pytest.raises(InputError, match=f"does not see {tmp_path}/plan.json") as error:
+        shards.ShardMaker(plan, tmp_path)
+    assert error.value.fields == ("output",)
     with pytest.raises(InputError, match="would make other samples"):
-        shards.Maker(dataclasses.replace(plan, version=version), folder)
-    assert shards.Maker(plan, folder)(2)["rows"] == 188
+        shards.ShardMaker(dataclasses.replace(plan, version=ecg208.version), folder)
+    assert shards.ShardMaker(plan, folder)(2)["rows"] == 188
 
 
 def test_one_process_at_a_time(model, folder):
@@ -213,7 +244,7 @@ def started(**flags):
 
 def wait_for_shards(folder, count, process):
     deadline = time.monotonic() + 300
-    while not os.path.isdir(folder) or len(parts(folder)) < count:
+    while not os.path.isdir(folder) or len(names_of_shards(folder)) < count:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
         time.sleep(0.05)
 
@@ -228,6 +259,7 @@ def actors():
 
 
 @needs_ray
+@pytest.mark.ray
 def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster, model, tmp_path):
     # The driver is stopped first: another one goes on with the shards that are missing.
     with started(**over_ray(cluster, model, tmp_path / "s")) as process:
@@ -235,7 +267,7 @@ def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not (tmp_path / "s" / "samples.json").exists()
-    before = {name: os.stat(tmp_path / "s" / name).st_mtime_ns for name in parts(tmp_path / "s")}
+    before = {name: os.stat(tmp_path / "s" / name).st_mtime_ns for name in names_of_shards(tmp_path / "s")}
 
     with started(**over_ray(cluster, model, tmp_path / "s")) as process:
         wait_for_shards(tmp_path / "s", len(before) + 2, process)
@@ -257,6 +289,7 @@ def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster
 
 
 @needs_ray
+@pytest.mark.ray
 def test_what_is_wrong_on_a_cluster_gets_a_sentence(cluster, model, tmp_path):
     done = run("sample", **{**over_ray(cluster, model, tmp_path / "s"), "cpus_per_worker": 2})
     assert (
@@ -270,4 +303,4 @@ def test_what_is_wrong_on_a_cluster_gets_a_sentence(cluster, model, tmp_path):
         os.remove(broken / "variables" / name)
     done = run("sample", **over_ray(cluster, broken, tmp_path / "s"))
     assert done.returncode == 2 and f"cannot load the SavedModel at {broken}" in done.stderr, done.stderr
-    assert "Traceback" not in done.stderr and not parts(tmp_path / "s")
+    assert "Traceback" not in done.stderr and not names_of_shards(tmp_path / "s")

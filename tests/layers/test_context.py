@@ -9,9 +9,9 @@ from sensegen_tf.layers.context import Context
 UNIT = tf.constant([0.5, 2.0])
 
 
-def told(context, series):
-    """What the layer tells of [B, T, 2]: newest values, regressors, inputs."""
-    return [np.asarray(each) for each in context(tf.constant(series), UNIT)]
+def features(context, series):
+    """What the layer makes of [B, T, 2]: previous values, regressors, inputs."""
+    return [each.numpy() for each in tf.function(context)(tf.constant(series), UNIT)]
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def series():
 
 
 def test_increments_and_running_means_by_hand(series):
-    context = Context(2, lags=2, levels=(4.0, math.inf))
-    newest, regressors, inputs = told(context, series)
+    context = Context(2, lags=2, running_means=(4.0, math.inf))
+    previous, regressors, inputs = features(context, series)
     assert regressors.shape == (3, 12, 4, 2) and inputs.shape == (3, 12, context.size)
-    assert (newest[:, 0] == 0).all() and (regressors[:, 0] == 0).all() and (inputs[:, 0] == 0).all()
+    assert (previous[:, 0] == 0).all() and (regressors[:, 0] == 0).all() and (inputs[:, 0] == 0).all()
     for step in range(1, 12):
         past = series[:, :step]  # Before the first value all was as it is.
         padded = np.concatenate([past[:, :1], past[:, :1], past], 1)
@@ -34,34 +34,34 @@ def test_increments_and_running_means_by_hand(series):
             (past * weights).sum(1) / weights.sum() - past[:, -1],
             past.mean(1) - past[:, -1],
         ]
-        np.testing.assert_allclose(newest[:, step], past[:, -1], rtol=1e-6)
+        np.testing.assert_allclose(previous[:, step], past[:, -1], rtol=1e-6)
         np.testing.assert_allclose(regressors[:, step], np.stack(expected, 1) / np.array(UNIT), atol=1e-4)
         flat = np.arcsinh(regressors[:, step]).reshape(3, -1)
-        np.testing.assert_allclose(inputs[:, step], np.concatenate([newest[:, step], flat], -1), rtol=1e-5)
+        np.testing.assert_allclose(inputs[:, step], np.concatenate([previous[:, step], flat], -1), rtol=1e-5)
 
 
-def test_without_regressors_it_tells_the_newest_value_alone(series):
-    newest, regressors, inputs = told(Context(2), series)
-    np.testing.assert_array_equal(newest[:, 1:], series[:, :-1])
-    np.testing.assert_array_equal(inputs, newest)
+def test_without_regressors_the_previous_value_is_the_only_input(series):
+    previous, regressors, inputs = features(Context(2), series)
+    np.testing.assert_array_equal(previous[:, 1:], series[:, :-1])
+    np.testing.assert_array_equal(inputs, previous)
     assert regressors.shape == (3, 12, 0, 2)
 
 
-def test_the_clock_tells_the_time_since_the_last_beat_and_the_intervals():
+def test_event_intervals_are_inputs_the_time_since_the_last_event_and_the_two_before_it():
     series = np.zeros([1, 260, 2], "f")
     for beat in (40, 90, 150, 200):
         series[:, beat : beat + 4] = 5
     series += 0.01 * np.random.default_rng(0).normal(size=series.shape).astype("f")
-    _, _, inputs = told(Context(2, refractory=20), series)
-    clock = inputs[0, :, -3:] * 80
+    _, _, inputs = features(Context(2, refractory=20), series)
+    intervals = inputs[0, :, -3:] * 80
     # At step 230 the samples before it are known; the beat at 200 was an event with the value 200.
-    assert clock[230].round().tolist() == [29, 49, 59]
-    assert clock[160, 0].round() == 9
+    assert intervals[230].round().tolist() == [29, 49, 59]
+    assert intervals[160, 0].round() == 9
 
 
 def test_no_gradient_passes_under_teacher_forcing(series):
     series = tf.constant(series)
     with tf.GradientTape() as tape:
         tape.watch(series)
-        total = tf.add_n([tf.reduce_sum(each) for each in Context(2, lags=1, levels=(3.0,))(series, UNIT)])
+        total = tf.add_n([tf.reduce_sum(each) for each in Context(2, lags=1, running_means=(3.0,))(series, UNIT)])
     assert tape.gradient(total, series) is None

@@ -36,24 +36,24 @@ def test_normals_are_right_out_to_the_last_interval(compiled):
 
 def test_row_noise_depends_on_the_row_alone_and_grows_by_appending():
     seeds = np.concatenate([[7, -3, 2**62], np.arange(100, 113)])
-    noise = row_noise(tf.constant(seeds), 50, 6).numpy()
-    np.testing.assert_array_equal(row_noise(tf.constant(seeds[::-1]), 50, 6)[::-1], noise)
+    noise = row_noise(tf.constant(seeds), 50, size=6).numpy()
+    np.testing.assert_array_equal(row_noise(tf.constant(seeds[::-1]), 50, size=6)[::-1], noise)
     others = np.arange(32)
     others[9] = seeds[1]
-    np.testing.assert_array_equal(row_noise(tf.constant(others), 50, 6)[9], noise[1])
-    np.testing.assert_allclose(row_noise(tf.constant(seeds[1:2]), 50, 6)[0], noise[1], rtol=1e-6)
+    np.testing.assert_array_equal(row_noise(tf.constant(others), 50, size=6)[9], noise[1])
+    np.testing.assert_allclose(row_noise(tf.constant(seeds[1:2]), 50, size=6)[0], noise[1], rtol=1e-6)
     for steps in (1, 2, 7, 33):
-        np.testing.assert_array_equal(row_noise(tf.constant(seeds), steps, 6), noise[:, :steps])
+        np.testing.assert_array_equal(row_noise(tf.constant(seeds), steps, size=6), noise[:, :steps])
     first = np.arange(16) * 2
-    later = row_noise(tf.constant(seeds), 20, 6, first=tf.constant(first))
+    later = row_noise(tf.constant(seeds), 20, size=6, first=tf.constant(first))
     for row, start in enumerate(first):
         np.testing.assert_array_equal(later[row], noise[row, start : start + 20])
     assert (noise[0] != noise[1]).all()
-    assert (row_noise(tf.constant(seeds), 50, 6, stream=1) != noise).numpy().all()
+    assert (row_noise(tf.constant(seeds), 50, size=6, stream=1) != noise).numpy().all()
 
 
 def test_row_noise_has_the_right_distribution_and_neighbouring_seeds_are_independent():
-    noise = tf.function(row_noise)(tf.range(2000, dtype=tf.int64), 20, 2).numpy()
+    noise = tf.function(row_noise)(tf.range(2000, dtype=tf.int64), 20, size=2).numpy()
     assert scipy.stats.kstest(noise[..., 0].ravel(), "uniform").pvalue > 1e-3
     assert scipy.stats.kstest(noise[..., 1].ravel(), "norm").pvalue > 1e-3
     for lag in (1, 2):
@@ -64,7 +64,7 @@ def test_row_noise_has_the_right_distribution_and_neighbouring_seeds_are_indepen
 
 def test_row_noise_begins_with_as_many_uniforms_as_asked_for():
     seeds = tf.range(2000, dtype=tf.int64)
-    noise, one = row_noise(seeds, 20, 5, uniforms=3).numpy(), row_noise(seeds, 20, 5).numpy()
+    noise, one = row_noise(seeds, 20, size=5, uniforms=3).numpy(), row_noise(seeds, 20, size=5).numpy()
     for column, law in enumerate(["uniform"] * 3 + ["norm"] * 2):
         assert scipy.stats.kstest(noise[..., column].ravel(), law).pvalue > 1e-3
     assert np.abs(np.corrcoef(noise.reshape(-1, 5).T) - np.eye(5)).max() < 0.02

@@ -5,41 +5,62 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from sensegen_tf.layers.channelwise import ChannelwiseHead
-from sensegen_tf.layers.head import Anchor
+from sensegen_tf.layers.heads.base import Reference
+from sensegen_tf.layers.heads.channelwise import ChannelwiseHead
+from sensegen_tf.models.condition import Condition
+from sensegen_tf.models.config import (
+    ChannelwiseHeadConfig,
+    ConditionConfig,
+    ContextConfig,
+    GeneratorConfig,
+    InitialMixtureConfig,
+    JointHeadConfig,
+    NetworkConfig,
+)
 from sensegen_tf.models.generator import Generator
-from sensegen_tf.models.zoo import GeneratorConfig
+from sensegen_tf.models.structures import Noise
 
-CHANNELS, LABELS, PEOPLE = 3, 2, 4
-PLAIN = GeneratorConfig((16, 8), 8, 4)
-PAST = {"residual": True, "start_components": 5, "increments": True, "lags": 2, "levels": (3.0, float("inf"))}
+CHANNELS, LABELS, SUBJECTS = 3, 2, 4
+PUBLISHED = GeneratorConfig(network=NetworkConfig(units=(16, 8), dense_units=8), head=JointHeadConfig(components=4))
+RESIDUAL = ContextConfig(residual=True)
+PAST = ContextConfig(residual=True, increment_units=True, lags=2, running_means=(3.0, float("inf")))
+EVENTS = dataclasses.replace(PAST, refractory=3)
+INITIAL = InitialMixtureConfig(components=5)
+FULL = JointHeadConfig(components=4, full_covariance=True)
+CHANNELWISE = ChannelwiseHeadConfig(components=4, full_covariance=True, block=4)
 KINDS = {
     "published": {},
-    "residual": {"residual": True},
-    "own start": {"residual": True, "start_components": 5},
-    "past": {**PAST, "full_covariance": True},
-    "clock": {**PAST, "refractory": 3},
-    "block": {**PAST, "block": 4, "full_covariance": True},
-    "block, clock": {**PAST, "block": 4, "refractory": 3},
-    "code": {**PAST, "code": 3},
-    "channelwise, block": {**PAST, "block": 4, "full_covariance": True, "channelwise": True},
+    "residual": {"context": RESIDUAL},
+    "initial mixture": {"context": RESIDUAL, "initial": INITIAL},
+    "past": {"context": PAST, "initial": INITIAL, "head": FULL},
+    "events": {"context": EVENTS, "initial": INITIAL},
+    "block": {"context": PAST, "initial": INITIAL, "head": JointHeadConfig(components=4, block=4)},
+    "block, events": {"context": EVENTS, "initial": INITIAL, "head": dataclasses.replace(FULL, block=4)},
+    "embedding": {"context": PAST, "initial": INITIAL, "condition": ConditionConfig(embedding=3)},
+    "channelwise, block": {"context": PAST, "initial": INITIAL, "head": CHANNELWISE},
 }
 
 
-@pytest.fixture(params=list(KINDS))
+# Combinations of what the others have.
+SLOW = ("residual", "past", "events", "block")
+
+
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in KINDS])
 def generator(request):
     return build(**KINDS[request.param])
 
 
-def build(labels=LABELS, people=PEOPLE, **config):
-    generator = Generator(dataclasses.replace(PLAIN, **config), CHANNELS, seed=2, labels=labels, people=people)
+def build(labels=LABELS, **parts):
+    config = dataclasses.replace(PUBLISHED, **parts)
+    generator = Generator(config, CHANNELS, seed=2, labels=labels, subjects=SUBJECTS if labels else 0)
     generator.build()
     series = tf.random.stateless_normal([200, 8, CHANNELS], [3, 3]).numpy()
-    # Of the four people, two have each label, one of them twice as often.
-    person = np.arange(200) % LABELS + LABELS * (np.arange(200) % 3 == 0)
-    generator.adapt([0.3, 0.5, 1.0], series, np.arange(200) % LABELS, person)
+    # Of the four subjects, two have each label, one of them twice as often.
+    label = np.arange(200) % LABELS
+    subject = label + LABELS * (np.arange(200) % 3 == 0)
+    generator.adapt(series, increments=[0.3, 0.5, 1.0], label=label, subject=subject)
     for weight in generator.weights:  # Away from zeros and ones, so that nothing is equal by chance.
-        if weight.name == "bias" or "start/" in weight.path:
+        if weight.name == "bias" or "initial/" in weight.path:
             weight.assign(tf.random.stateless_normal(weight.shape, [7, 7]) * 0.1)
     if generator.context.regressors:  # An autoregression with weights drawn at random may run away.
         for weight in generator.head.weights:
@@ -47,26 +68,30 @@ def build(labels=LABELS, people=PEOPLE, **config):
     return generator
 
 
-def condition(generator, rows):
-    code = tf.random.stateless_normal([rows, generator.code_size], [1, 0])
-    return generator.condition(tf.range(rows) % LABELS, code)
+def make_condition(generator, rows):
+    embedding = tf.random.stateless_normal([rows, generator.embedding_size], [1, 0])
+    return Condition(tf.range(rows) % LABELS, embedding)
 
 
-def predicted(generator, series, given):
-    """Of teacher forcing, block by block: the head, the raw parameters [B, P] and the `Anchor`."""
-    prediction = generator(series, given)
+def step_noise(generator, seeds, length):
+    return generator.noise(tf.constant(seeds, tf.int64), length).steps
+
+
+def predictions(generator, series, condition):
+    """Of teacher forcing, block by block: the head, the raw parameters [B, P] and the `Reference`."""
+    prediction = generator(series, condition)
     for block in range(prediction.raw.shape[1]):
         head, raw = generator.head, prediction.raw[:, block]
-        if block == 0 and generator.start:
-            head, raw = generator.start, prediction.start
-        yield head, raw, Anchor(*(each[:, block] for each in prediction.anchor))
+        if block == 0 and generator.initial:
+            head, raw = generator.initial, prediction.initial
+        yield head, raw, Reference(*(each[:, block] for each in prediction.reference))
 
 
-def locations(generator, series, given):
+def locations(generator, series, condition):
     """Of teacher forcing: S times [B, K, n, C], or [B, 1, n, C] the mean where every channel has a mixture."""
     found = []
-    for head, raw, anchor in predicted(generator, series, given):
-        distribution = head.distribution(head.unpack(raw), anchor)
+    for head, raw, reference in predictions(generator, series, condition):
+        distribution = head.distribution(head.unpack(raw), reference)
         if isinstance(head, ChannelwiseHead):
             mean = distribution.bijector.forward(distribution.distribution.mean())[:, None]
         else:
@@ -75,135 +100,139 @@ def locations(generator, series, given):
     return found
 
 
-def test_rollout_and_teacher_forcing_agree_step_by_step(generator):
+def test_rollout_and_teacher_forcing_sample_the_same_step_by_step(generator):
     """Fed its own samples and noise, teacher forcing draws the same samples again."""
-    noise, _ = generator.noise(tf.range(6, dtype=tf.int64), 40)
-    given = condition(generator, 6)
-    series = generator.rollout(noise, given)
-    assert series.shape == (6, 40, CHANNELS) and np.abs(series).max() < 100
+    noise, condition = step_noise(generator, range(6), 16), make_condition(generator, 6)
+    series = generator.rollout(noise, condition)
+    assert series.shape == (6, 16, CHANNELS) and np.abs(series).max() < 100
     blocks = generator.blocks(series)
-    for step, (head, raw, anchor) in enumerate(predicted(generator, series, given)):
+    for step, (head, raw, reference) in enumerate(predictions(generator, series, condition)):
         chosen = head.choose(raw, noise[:, step, : head.uniforms])
         normal = tf.reshape(noise[:, step, generator.head.uniforms :], [6, generator.block, CHANNELS])
         for number in range(generator.block):
-            of_sample = Anchor(*(each[:, number] for each in anchor))
-            again = head.sample(chosen, number, of_sample, normal[:, number])
+            of_sample = Reference(*(each[:, number] for each in reference))
+            again = head.sample(chosen, number, reference=of_sample, normal=normal[:, number])
             np.testing.assert_allclose(again, blocks[:, step, number], atol=2e-3)
 
 
 def test_a_step_sees_only_the_past(generator):
-    given, block = condition(generator, 2), generator.block
+    condition, block = make_condition(generator, 2), generator.block
     series = tf.random.stateless_normal([2, 10 * block, CHANNELS], [0, 1])
     changed = tf.concat([series[:, : 6 * block], series[:, 6 * block :] + 1.0], 1)
-    before, after = (locations(generator, each, given) for each in (series, changed))
+    before, after = (locations(generator, each, condition) for each in (series, changed))
     for step in range(6):
         np.testing.assert_array_equal(before[step], after[step])
     np.testing.assert_array_equal(before[6][:, :, 0], after[6][:, :, 0])
     assert all((before[step] != after[step]).any() for step in (7, 8, 9))
 
 
-def test_the_condition_changes_every_step_and_the_start(generator):
+def test_the_condition_changes_every_step_and_the_first_block(generator):
     series = tf.random.stateless_normal([2, 8, CHANNELS], [0, 1])
-    code = tf.zeros([2, generator.code_size])
-    found = [locations(generator, series, generator.condition(tf.fill([2], label), code)) for label in (0, 1)]
+    embedding = tf.zeros([2, generator.embedding_size])
+    found = [locations(generator, series, Condition(tf.fill([2], label), embedding)) for label in (0, 1)]
     assert all((one != other).any() for one, other in zip(*found, strict=True))
 
 
 def test_locations_of_a_residual_generator_follow_the_previous_value():
-    residual, absolute = build(0, 0, residual=True), build(0, 0)
+    residual, absolute = build(0, context=RESIDUAL), build(0)
     absolute.set_weights(residual.get_weights())
     series = tf.random.stateless_normal([3, 5, CHANNELS], [4, 4])
-    nothing = tf.zeros([3, 0])
-    one, other = locations(residual, series, nothing), locations(absolute, series, nothing)
+    condition = Condition.of_label(tf.zeros([3], tf.int32))
+    one, other = (locations(each, series, condition) for each in (residual, absolute))
     previous = np.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])
     for step, difference in enumerate(np.subtract(one, other)):
         np.testing.assert_allclose(difference[:, :, 0], np.repeat(previous[:, step, None], 4, 1), atol=1e-5)
 
 
 def test_scores_of_samples_add_up_to_those_of_blocks(generator):
-    """With codes of people: to the mean of the likelihoods under everybody's who has the label, weighted by shares."""
+    """With subject embeddings: to the mean likelihood under those of the label's subjects, weighted by shares."""
     series, label = tf.random.stateless_normal([3, 4 * generator.block, CHANNELS], [5, 5]), tf.constant([0, 1, 1])
-    density, transform, after = generator.score(series, label)
-    assert density.shape == series.shape[:2] and transform.shape == series.shape
+    scores = generator.score(series, label)
+    assert scores.log_density.shape == series.shape[:2] and scores.pit.shape == series.shape
     under = []
-    for person in range(PEOPLE if generator.code_size else 1):
-        code = generator.person_code(tf.fill([3], person), tf.zeros([3, generator.code_size]))
-        prediction = generator(series, generator.condition(label, code))
+    for subject in range(SUBJECTS if generator.embedding_size else 1):
+        prediction = generator(series, generator.subject_condition(label, tf.fill([3], subject)))
         under.append(tf.reduce_sum(generator.log_prob(prediction, series), 1))
     shares = np.zeros([3, 1])
-    if generator.code_size:
+    if generator.embedding_size:
         with np.errstate(divide="ignore"):
             shares = np.log([[2 / 3, 0, 1 / 3, 0], [0, 2 / 3, 0, 1 / 3], [0, 2 / 3, 0, 1 / 3]])
     np.testing.assert_allclose(np.exp(generator.log_shares(label)), np.exp(shares), atol=0.01)
     shared = tf.stack(under, 1) + generator.log_shares(label)
-    np.testing.assert_allclose(after[:, -1], shared, rtol=1e-4, atol=1e-3)
-    np.testing.assert_allclose(tf.reduce_sum(density, 1), tf.reduce_logsumexp(shared, 1), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(scores.subject_log_weights[:, -1], shared, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        tf.reduce_sum(scores.log_density, 1), tf.reduce_logsumexp(shared, 1), rtol=1e-4, atol=1e-3
+    )
 
 
-@pytest.mark.parametrize("kind", ["block, clock", "channelwise, block"])
-def test_the_transform_of_own_series_is_uniform(kind):
-    generator = build(**KINDS[kind] | {"code": 2})
+@pytest.mark.parametrize("kind", ["block, events", "channelwise, block"])
+def test_pit_of_own_series_is_uniform(kind):
+    generator = build(**KINDS[kind], condition=ConditionConfig(embedding=2))
     series_noise = tf.random.stateless_uniform([2000, 3], [1, 1])
-    noise, _ = generator.noise(tf.range(2000, dtype=tf.int64), 12)
+    noise = Noise(step_noise(generator, range(2000), 12), series_noise)
     label = tf.range(2000) % LABELS
-    _, transform, _ = generator.score(generator.generate(noise, series_noise, label), label)
+    pit = generator.score(generator.generate(noise, label), label).pit.numpy()
     for sample in (1, 6):  # Of the first block, which has a mixture of its own, and of the next.
-        assert scipy.stats.kstest(transform.numpy()[:, sample].ravel(), "uniform").pvalue > 1e-4
+        assert scipy.stats.kstest(pit[:, sample].ravel(), "uniform").pvalue > 1e-4
 
 
 def test_a_rollout_goes_on_from_a_prefix(generator):
-    noise, _ = generator.noise(tf.range(4, dtype=tf.int64), 6 * generator.block)
-    other, _ = generator.noise(tf.range(9, 13, dtype=tf.int64), 6 * generator.block)
-    given = condition(generator, 4)
-    whole = generator.rollout(noise, given)
+    noise, other = (step_noise(generator, seeds, 6 * generator.block) for seeds in (range(4), range(9, 13)))
+    condition = make_condition(generator, 4)
+    whole = generator.rollout(noise, condition)
     blocks, count = generator.blocks(whole), tf.constant([3, 3, 0, 6])
     mixed = tf.where((tf.range(6) < count[:, None])[..., None], other, noise)  # What forced blocks would have been.
-    np.testing.assert_array_equal(generator.rollout(mixed, given, prefix=(blocks, count)), whole)
+    np.testing.assert_array_equal(generator.rollout(mixed, condition, prefix=(blocks, count)), whole)
 
 
 def test_temperature_one_changes_nothing_and_a_low_one_calms(generator):
-    noise, _ = generator.noise(tf.range(40, dtype=tf.int64), 8)
-    given = condition(generator, 40)
-    as_it_is = generator.rollout(noise, given).numpy()
-    np.testing.assert_array_equal(generator.rollout(noise, given, tf.ones([40, 1])), as_it_is)
-    assert np.diff(generator.rollout(noise, given, 0.1), axis=1).std() < np.diff(as_it_is, axis=1).std()
+    noise, condition = step_noise(generator, range(40), 8), make_condition(generator, 40)
+    as_it_is, same, low = (
+        generator.rollout(noise, condition, **how).numpy()
+        for how in ({}, {"temperature": tf.ones([40, 1])}, {"temperature": 0.1})
+    )
+    np.testing.assert_array_equal(same, as_it_is)
+    assert np.diff(low, axis=1).std() < np.diff(as_it_is, axis=1).std()
 
 
-def test_codes_are_drawn_near_people_and_evenly():
-    generator = build(code=3)
+def test_embeddings_are_sampled_near_those_of_subjects_and_evenly():
+    generator = build(condition=ConditionConfig(embedding=3))
     noise = tf.random.stateless_normal([4000, 4], [0, 0]).numpy()
     noise[:, 0] = np.linspace(0, 1, 4000, endpoint=False)
-    alike = np.zeros([4000, PEOPLE], "f")
-    drawn = generator.drawn_code(noise, alike).numpy().reshape(PEOPLE, 1000, 3)
-    expected = generator.person_code(tf.range(PEOPLE), tf.zeros([PEOPLE, 3])).numpy()
+
+    def embedding(noise, log_weights):
+        label = tf.zeros([len(noise)], tf.int32)
+        return generator.sample_condition(label, np.array(noise, "f"), log_weights=log_weights).embedding.numpy()
+
+    equal = np.zeros([4000, SUBJECTS], "f")
+    sampled = embedding(noise, equal).reshape(SUBJECTS, 1000, 3)
+    expected = generator.subject_condition(tf.zeros([SUBJECTS], tf.int32), tf.range(SUBJECTS)).embedding.numpy()
     np.testing.assert_allclose(np.mean(expected**2, 1), 1, atol=1e-5)
-    np.testing.assert_allclose(drawn.mean(1), expected, atol=5 * 0.3 / np.sqrt(1000))
-    np.testing.assert_allclose(drawn.std(1), 0.3, rtol=0.1)
-    last = generator.drawn_code(np.array([[0.99999994, 0, 0, 0]], "f"), alike[:1])
-    np.testing.assert_array_equal(last[0], expected[-1])
-    shares = np.log([[0.1, 0.2, 0.6, 0.1]]).astype("f")
-    for uniform, person in ((0.05, 0), (0.2, 1), (0.35, 2), (0.89, 2), (0.95, 3), (0.99999994, 3)):
-        code = generator.drawn_code(np.array([[uniform, 0, 0, 0]], "f"), shares)
-        np.testing.assert_array_equal(code[0], expected[person])
+    np.testing.assert_allclose(sampled.mean(1), expected, atol=5 * 0.3 / np.sqrt(1000))
+    np.testing.assert_allclose(sampled.std(1), 0.3, rtol=0.1)
+    np.testing.assert_array_equal(embedding([[0.99999994, 0, 0, 0]], equal[:1])[0], expected[-1])
+    log_shares = np.log([[0.1, 0.2, 0.6, 0.1]]).astype("f")
+    for uniform, subject in ((0.05, 0), (0.2, 1), (0.35, 2), (0.89, 2), (0.95, 3), (0.99999994, 3)):
+        np.testing.assert_array_equal(embedding([[uniform, 0, 0, 0]], log_shares)[0], expected[subject])
 
 
 def test_from_config_builds_the_same_model(generator):
-    again = generator.plain()
+    again = generator.to_inference()
     for weight, expected in zip(again.get_weights(), generator.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
     assert again.get_config() == generator.get_config()
 
 
-def test_the_first_step_tells_of_people_together_and_does_not_learn_where_the_configuration_says_so():
-    """Four people, two and two alike: with one behind each Gaussian they stand apart, with two they do not."""
-    person = np.repeat(np.arange(4), 50)
-    series = np.array([0.0, 1.0, 10.0, 11.0], "f")[person, None, None] + np.zeros([1, 4, 1], "f")
+def test_the_initial_mixture_is_of_min_subjects_and_is_not_trained_where_the_configuration_says_so():
+    """Four subjects, two and two alike: with one for each Gaussian they stand apart, with two they do not."""
+    subject = np.repeat(np.arange(4), 50)
+    series = np.array([0.0, 1.0, 10.0, 11.0], "f")[subject, None, None] + np.zeros([1, 4, 1], "f")
     expected = {0: [0, 1, 10, 11], 2: [0.5, 0.5, 10.5, 10.5]}
-    for people, places in expected.items():
-        config = dataclasses.replace(PLAIN, start_components=4, start_people=people)
-        generator = Generator(config, 1)
+    for min_subjects, places in expected.items():
+        initial = InitialMixtureConfig(components=4, min_subjects=min_subjects)
+        generator = Generator(dataclasses.replace(PUBLISHED, initial=initial), 1)
         generator.build()
-        generator.adapt([1.0], series, np.zeros(200, int), person)
-        start = generator.start.unpack(generator.start(tf.zeros([1, 0])))
-        np.testing.assert_allclose(np.sort(start.loc[0, :, 0, 0]), places, atol=1e-3)
-        assert bool(generator.start.trainable_variables) == (people == 0)
+        generator.adapt(series, increments=[1.0], label=np.zeros(200, int), subject=subject)
+        mixture = generator.initial.unpack(generator.initial(tf.zeros([1, 0])))
+        np.testing.assert_allclose(np.sort(mixture.loc[0, :, 0, 0]), places, atol=1e-3)
+        assert bool(generator.initial.trainable_variables) == (min_subjects == 0)

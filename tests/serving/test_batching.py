@@ -1,4 +1,4 @@
-"""Rows joined, padded and split as a server does it do not change by a bit."""
+"""Batches joined, padded and split as a server does it do not change by a bit."""
 
 import threading
 
@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sensegen_tf.serving import warmup
+from sensegen_tf.serving import versions, warmup
 
 ALLOWED = (16, 64)
 
 
-@pytest.fixture(scope="module", params=["unconditional", "conditional"])
-def model(request, version, conditional):
-    path = version if request.param == "unconditional" else str(conditional / "model" / "1")
-    return tf.saved_model.load(path)
+@pytest.fixture(scope="module", params=[pytest.param("sensegen_ecg208", marks=pytest.mark.slow), "sensegen_watch"])
+def model(request):
+    """A model without labels, whose step makes four samples; and one with labels."""
+    return tf.saved_model.load(versions.find_version(request.param))
 
 
 def requests(model, name, count):
-    """`count` requests of one row each to a signature, all different."""
+    """`count` requests of one example each to a signature, all different."""
     conditional = "label" in model.signatures["score"].structured_input_signature[1]
     rng = np.random.default_rng(0)
     found = []
-    example = warmup.examples(model.signatures, 24, conditional)[name]
+    example = warmup.examples(model.signatures, length=24, conditional=conditional)[name]
     for number in range(count):
         inputs = {key: value.numpy()[:1].copy() for key, value in example.items()}
         if "seed" in inputs:
@@ -47,10 +47,10 @@ def test_requests_joined_padded_and_split_get_their_own_answers(model, name):
         joined = {key: np.concatenate([inputs[key] for inputs in each]) for key in each[0]}
         filled = {key: np.concatenate([value, np.repeat(value[:1], allowed - 5, 0)]) for key, value in joined.items()}
         answers = function(**{key: tf.constant(value) for key, value in filled.items()})
-        for row, expected in enumerate(alone):
+        for place, expected in enumerate(alone):
             for key, value in expected.items():
-                found = answers[key].numpy()[row : row + 1]
-                if value.shape.rank > 1 and key in ("samples", "log_likelihood", "innovation"):
+                found = answers[key].numpy()[place : place + 1]
+                if value.shape.rank > 1 and key in ("samples", "log_likelihood", "pit"):
                     found = found[:, : value.shape[1]]
                 np.testing.assert_array_equal(found, value, err_msg=f"{name} {key} in {allowed}")
 
@@ -68,8 +68,8 @@ def test_tensorflows_own_batcher_changes_no_bit(model):
 
     @tf.function
     def call(seed):
-        rows = tf.shape(seed)
-        return batched(seed, tf.fill(rows, 20), tf.zeros(rows, tf.int32))
+        shape = tf.shape(seed)
+        return batched(seed, tf.fill(shape, 20), tf.zeros(shape, tf.int32))
 
     seeds = tf.range(40, dtype=tf.int64)
     answers = {}

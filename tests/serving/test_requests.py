@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sensegen_tf.serving import warmup
+from sensegen_tf.serving import versions, warmup
 from sensegen_tf.serving.signatures import MAX_LENGTH
 
 
 @pytest.fixture(scope="module")
-def model(conditional):
-    return tf.saved_model.load(str(conditional / "model" / "1"))
+def model():
+    return tf.saved_model.load(versions.find_version("sensegen_watch"))
 
 
 @pytest.fixture(scope="module")
 def good(model):
-    requests = warmup.examples(model.signatures, 6, True)
+    requests = warmup.examples(model.signatures, length=6, conditional=True)
     return {name: {key: value.numpy() for key, value in inputs.items()} for name, inputs in requests.items()}
 
 
@@ -25,8 +25,8 @@ def call(model, name, inputs):
     return model.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
 
 
-def _row(value, bad):
-    """The same array with one row replaced."""
+def _with_bad_example(value, bad):
+    """The same array with its last example replaced."""
     changed = value.copy()
     changed[-1] = bad
     return changed
@@ -35,7 +35,7 @@ def _row(value, bad):
 @st.composite
 def bad_values(draw, key, value):
     """An array that the input `key` must not be, and why."""
-    ways = ["rows"]
+    ways = ["examples"]
     if key in ("length", "prefix_length", "steps"):
         ways += ["not positive", "too long"]
     if key == "label":
@@ -51,18 +51,18 @@ def bad_values(draw, key, value):
     way = draw(st.sampled_from(ways))
     below = draw(st.integers(-(2**31), 0))
     above = draw(st.integers(0, 2**20))
-    if way == "rows":
+    if way == "examples":
         return np.concatenate([value] * draw(st.integers(2, 4)))
     if way == "not positive":
-        return _row(value, below)
+        return _with_bad_example(value, below)
     if way == "too long":
-        return _row(value, MAX_LENGTH + 1 + above)
+        return _with_bad_example(value, MAX_LENGTH + 1 + above)
     if way == "negative":
-        return _row(value, min(below, -1))
+        return _with_bad_example(value, min(below, -1))
     if way == "unknown":
-        return _row(value, 7 + above)
+        return _with_bad_example(value, 7 + above)
     if way == "cold":
-        return _row(value, float(below))
+        return _with_bad_example(value, float(below))
     if way == "channels":
         width = draw(st.sampled_from([1, 2, 4, 9]))
         return np.resize(value, [*value.shape[:2], width])
@@ -74,23 +74,35 @@ def bad_values(draw, key, value):
 NAMES = ["serving_default", "sample_tempered", "continue_series", "initial_state", "stream", "score", "discriminate"]
 
 
-@hypothesis.given(data=st.data())
-@hypothesis.settings(
-    max_examples=10_000,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
-def test_ten_thousand_bad_requests(model, good, data):
+def refuse_one(model, good, data):
     name = data.draw(st.sampled_from(NAMES))
     checked = [key for key in good[name] if len(good[name]) > 1 and key != "seed"]
     key = data.draw(st.sampled_from(checked))
     inputs = {**good[name], key: data.draw(bad_values(key, good[name][key]))}
     with pytest.raises(tf.errors.InvalidArgumentError) as raised:
         call(model, name, inputs)
-    # Of two inputs with different numbers of rows, the message names both.
+    # Of two inputs with different numbers of examples, the message names both.
     assert key in raised.value.message
+
+
+def refuse_bad_requests(model, good, count):
+    @hypothesis.given(data=st.data())
+    @hypothesis.settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    def refuse(data):
+        refuse_one(model, good, data)
+
+    refuse()
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_bad_requests_are_refused_with_the_name_of_the_input(model, good, count):
+    refuse_bad_requests(model, good, count)
 
 
 @pytest.mark.parametrize("name", NAMES)

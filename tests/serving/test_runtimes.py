@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sensegen_tf.serving import warmup
+from sensegen_tf.serving import versions, warmup
 
 CLIENT = os.path.join(os.path.dirname(__file__), "..", "..", "export", "clients", "sample.c")
 
 
-@pytest.fixture(scope="module", params=["unconditional", "conditional"])
-def served(request, version, conditional):
-    """A version, its model, a good request for each signature, and the answers."""
-    path = version if request.param == "unconditional" else os.path.join(conditional, "model", "1")
+@pytest.fixture(scope="module", params=["sensegen_ecg208", "sensegen_watch"])
+def served(request):
+    """A version, its model, a good request for each signature, and the answers; without labels, and with them."""
+    path = versions.find_version(request.param)
     model = tf.saved_model.load(path)
-    requests = warmup.examples(model.signatures, 24, request.param == "conditional")
+    requests = warmup.examples(model.signatures, length=24, conditional=request.param == "sensegen_watch")
     answers = {name: model.signatures[name](**inputs) for name, inputs in requests.items()}
     return path, model, requests, answers
 
@@ -79,6 +79,7 @@ np.savez(sys.argv[3], **found)
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("loader", LOADERS)
 def test_a_process_with_tensorflow_alone_gets_the_same_bytes(served, inputs, loader, tmp_path):
     path, _, requests, answers = served
@@ -86,6 +87,7 @@ def test_a_process_with_tensorflow_alone_gets_the_same_bytes(served, inputs, loa
     assert_same(tmp_path / "found.npz", answers, requests)
 
 
+@pytest.mark.process
 def test_saved_model_cli_runs_every_signature(served, tmp_path):
     """Of the model without labels; one is enough of the other."""
     path, _, requests, answers = served
@@ -104,6 +106,7 @@ def test_saved_model_cli_runs_every_signature(served, tmp_path):
             np.testing.assert_array_equal(np.load(tmp_path / name / f"{key}.npy"), value)
 
 
+@pytest.mark.process
 def test_a_keras_layer_calls_signatures_of_one_input(served, inputs, tmp_path):
     path, _, requests, answers = served
     names = [name for name, each in requests.items() if len(each) == 1]
@@ -121,6 +124,7 @@ np.savez(sys.argv[3], **found)
     assert_same(tmp_path / "found.npz", answers, names)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
 def test_the_c_client_prints_the_same_values(served, tmp_path):
     path, model, requests, _ = served
@@ -144,7 +148,7 @@ def test_the_c_client_prints_the_same_values(served, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = np.array([line.split() for line in done.stdout.splitlines()], np.float64)
     expected = model.signatures["serving_default"](**requests["serving_default"])["samples"].numpy()
-    np.testing.assert_array_equal(lines[:, :2], [[row, step] for row in range(2) for step in range(24)])
+    np.testing.assert_array_equal(lines[:, :2], [[series, step] for series in range(2) for step in range(24)])
     np.testing.assert_array_equal(lines[:, 2:].astype("f").reshape(expected.shape), expected)
     done = subprocess.run([binary, path, "0", "0", "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "length must be at least 1" in done.stderr
@@ -152,6 +156,7 @@ def test_the_c_client_prints_the_same_values(served, tmp_path):
     assert done.returncode == 1 and "cannot load the model" in done.stderr
 
 
+@pytest.mark.slow
 def test_openvino_runs_decode(served):
     openvino = pytest.importorskip("openvino")
     _, model, _, _ = served
@@ -175,15 +180,20 @@ def test_openvino_runs_decode(served):
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_the_card_names_what_the_model_answers_to(served):
-    path, model, _, _ = served
+def test_the_card_names_what_the_model_answers_to():
+    """Of the model with labels."""
+    path = versions.find_version("sensegen_watch")
     with open(os.path.join(path, "model_card.json"), encoding="utf-8") as file:
         card = json.load(file)
     with open(os.path.join(path, "model_card.md"), encoding="utf-8") as file:
         text = file.read()
+    model = tf.saved_model.load(path)
     assert card["signatures"].keys() == model.signatures.keys()
     for name, signature in model.signatures.items():
         specs = signature.structured_input_signature[1]
         named = {key: [spec.dtype.name, list(spec.shape)] for key, spec in specs.items()}
         assert card["signatures"][name]["inputs"] == named and f"`{name}`" in text
-    assert "Burns et al. 2018" in text and "8 people" in text and not {"run_dir", "model_dir"} & card["flags"].keys()
+        named = {key: [spec.dtype.name, list(spec.shape)] for key, spec in signature.structured_outputs.items()}
+        assert card["signatures"][name]["outputs"] == named
+    assert "Burns et al. 2018" in text and "8 subjects" in text
+    assert not {"run_dir", "model_dir", "data_dir"} & card["provenance"].keys()

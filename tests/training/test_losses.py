@@ -27,14 +27,14 @@ def test_negative_log_likelihood_by_hand():
     assert float(losses.negative_log_likelihood(log_prob, 4)) == pytest.approx(expected / 4, rel=1e-5)
 
 
-def test_minimax_discriminator_loss_by_hand():
+def test_discriminator_loss_by_hand():
     expected = -0.5 * (np.log(sigmoid(REAL)).mean() + np.log(1 - sigmoid(GENERATED)).mean())
-    assert float(losses.minimax_discriminator_loss(REAL, GENERATED)) == pytest.approx(expected, rel=1e-5)
-    assert float(losses.minimax_discriminator_loss(np.zeros(4, "f"), np.zeros(4, "f"))) == pytest.approx(np.log(2))
-    assert float(losses.minimax_discriminator_loss(np.full(4, -1e4, "f"), np.full(4, 1e4, "f"))) == pytest.approx(1e4)
+    assert float(losses.discriminator_loss(REAL, GENERATED)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.discriminator_loss(np.zeros(4, "f"), np.zeros(4, "f"))) == pytest.approx(np.log(2))
+    assert float(losses.discriminator_loss(np.full(4, -1e4, "f"), np.full(4, 1e4, "f"))) == pytest.approx(1e4)
 
 
-def test_minimax_generator_loss_by_hand():
+def test_non_saturating_generator_loss_by_hand():
     expected = -np.log(sigmoid(GENERATED)).mean()
-    assert float(losses.minimax_generator_loss(GENERATED)) == pytest.approx(expected, rel=1e-5)
-    assert float(losses.minimax_generator_loss(np.full(4, -1e4, "f"))) == pytest.approx(1e4)
+    assert float(losses.non_saturating_generator_loss(GENERATED)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.non_saturating_generator_loss(np.full(4, -1e4, "f"))) == pytest.approx(1e4)

@@ -1,14 +1,17 @@
 """Where recordings come from: one file a format, each a function that returns a `Collection`."""
 
-import dataclasses
+from __future__ import annotations
 
-from sensegen_tf.data import records, sensor
-from sensegen_tf.data.recording import check_alike
-from sensegen_tf.data.sources import demo, har, mitbih, tables
+import dataclasses
+from collections.abc import Callable
+
+from sensegen_tf.data import sensor
+from sensegen_tf.data.recording import Collection, check_alike
+from sensegen_tf.data.sources import demo, har, native, table, wfdb
 from sensegen_tf.errors import InputError
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SourceConfig:
     """Which recordings.
 
@@ -26,41 +29,45 @@ class SourceConfig:
     channels: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     resample_hz: float | None = None
-    table: tables.TableConfig = dataclasses.field(default_factory=tables.TableConfig)
+    table: table.TableConfig = dataclasses.field(default_factory=table.TableConfig)
 
 
-SOURCES = {
+SOURCES: dict[str, Callable[[SourceConfig], Collection]] = {
     "watch": lambda config: demo.watch(),
     "ecg": lambda config: demo.ecg(),
-    "hapt": lambda config: har.hapt(config.data_dir, config.channels, config.labels),
+    "hapt": lambda config: har.hapt(config.data_dir, config.channels, labels=config.labels),
     "uci_har": lambda config: har.uci_har(config.data_dir, config.channels),
-    "mitbih": lambda config: mitbih.mitbih(config.data_dir, config.channels),
-    "table": lambda config: tables.table(config.data_dir, config.table),
-    "tfrecord": lambda config: records.read_series(config.data_dir),
+    "mitbih": lambda config: wfdb.mitbih(config.data_dir, config.channels),
+    "table": lambda config: table.table(config.data_dir, config.table),
+    "tfrecord": lambda config: native.read_series(config.data_dir),
 }
 _EMBEDDED = ("watch", "ecg")
 
 
-def load(config):
+def load(config: SourceConfig) -> Collection:
     """The recordings of a source, with the channels, labels and rate that are asked for, and their sensors measured.
 
     Args:
-      config: a `SourceConfig`.
-
-    Returns:
-      A `Collection`.
+      config: which recordings.
 
     Raises:
-      InputError: whatever the source refuses, a missing or needless `data_dir`, or a label that does not occur.
+      InputError: whatever the source refuses, an unknown source, a missing or needless `data_dir`, or a label that does
+        not occur.
+
+    Example:
+      >>> load(SourceConfig(source="watch")).recordings[0].channels
+      ('ax', 'ay', 'az', 'wx', 'wy', 'wz')
     """
+    if config.source not in SOURCES:
+        raise InputError(f"source must be one of {', '.join(SOURCES)}, got {config.source}", fields=["source"])
     if bool(config.data_dir) == (config.source in _EMBEDDED):
-        wrong = "needs" if not config.data_dir else "is embedded and takes no"
-        raise InputError(f"--source={config.source} {wrong} --data_dir")
+        wrong = "needs a" if not config.data_dir else "is embedded and takes no"
+        raise InputError(f"source {config.source} {wrong} data_dir", fields=["source", "data_dir"])
     collection = SOURCES[config.source](config)
     recordings = collection.recordings
     if config.channels:
         recordings = [recording.select(config.channels) for recording in recordings]
-    check_alike(recordings, "channels", "units")
+    check_alike(recordings, ["channels", "units"])
     if config.labels:
         recordings = _keep_labels(recordings, set(config.labels))
     sensors, rates = sensor.measure(recordings), [recording.rate for recording in recordings]

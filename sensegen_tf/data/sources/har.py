@@ -5,8 +5,11 @@ Neurocomputing 2016; Anguita et al., "A public domain dataset for human activity
 A smartphone on the waist of 30 people, 50 Hz: acceleration in g with gravity, angular velocity in rad/s.
 """
 
+from __future__ import annotations
+
 import os
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,11 +41,12 @@ _UCI_HAR_UNITS = {"total_acc": "g", "body_acc": "g", "body_gyro": "rad/s"}
 
 def _missing(path, what):
     return InputError(
-        f"{path} is missing: --data_dir must be the folder of {what}. `python -m sensegen_tf.data download` fetches it"
+        f"{path} is missing: data_dir must be the folder of {what}. `python -m sensegen_tf.data download` fetches it",
+        fields=["data_dir"],
     )
 
 
-def read_numbers(path, columns=None):
+def read_numbers(path: str, columns: int | None = None) -> np.ndarray:
     """A text file of numbers separated by spaces, as float64 [rows, columns].
 
     Args:
@@ -86,7 +90,7 @@ def _is_number(text):
     return True
 
 
-def hapt(data_dir, channels=(), labels=()):
+def hapt(data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, labels: Sequence[str] = ()) -> Collection:
     """The raw recordings: one an experiment.
 
     Args:
@@ -95,7 +99,7 @@ def hapt(data_dir, channels=(), labels=()):
       labels: the activities to label; empty for the six basic ones, without the postural transitions.
 
     Returns:
-      A `Collection` with spans of the activities.
+      Recordings with spans of the activities.
 
     Raises:
       InputError: a missing folder or file, an unknown channel or activity, a broken line, or sensors of unequal length.
@@ -114,10 +118,11 @@ def hapt(data_dir, channels=(), labels=()):
         named = re.search(r"_exp(\d+)_user(\d+)\.txt$", path)
         if named is None:
             raise InputError(f"{path}: expected a name such as {sensors[0]}_exp01_user01.txt; move it away")
-        recordings.append(_hapt_recording(folder, sensors, channels, *named.groups(), spans))
+        experiment, user = named.groups()
+        recordings.append(_hapt_recording(folder, sensors, channels, experiment, user, spans))
     if not recordings:
         raise _missing(os.path.join(folder, f"{sensors[0]}_exp*_user*.txt"), "the HAPT set (UCI 341)")
-    return Collection(recordings, _TERMS)
+    return Collection(recordings=recordings, terms=_TERMS)
 
 
 def _hapt_recording(folder, sensors, channels, experiment, user, spans):
@@ -164,19 +169,19 @@ def _hapt_spans(path, wanted):
         label = _ACTIVITIES[activity - 1]
         if label in wanted:
             # First and last sample are counted from 1 and both belong to the activity.
-            spans.setdefault((experiment, user), []).append(Span(first - 1, last, label))
+            spans.setdefault((experiment, user), []).append(Span(start=first - 1, stop=last, label=label))
     return {key: tuple(sorted(value, key=lambda span: span.start)) for key, value in spans.items()}
 
 
-def uci_har(data_dir, channels=()):
-    """The windowed release: windows of 128 samples with the published split of the people.
+def uci_har(data_dir: str | os.PathLike[str], channels: Sequence[str] = ()) -> Collection:
+    """The windowed release: windows of 128 samples with the published split of the subjects.
 
     Args:
       data_dir: holds `train/` and `test/`, each with `Inertial Signals/`, `y_*.txt` and `subject_*.txt`.
       channels: of total_acc_x to body_gyro_z; empty for all nine.
 
     Returns:
-      A `Collection` of a recording a window; its held-out people are those of `test/`.
+      A recording a window; the test subjects are those of `test/`.
 
     Raises:
       InputError: a missing folder or file, an unknown channel, a broken line, or files of unequal length.
@@ -186,30 +191,38 @@ def uci_har(data_dir, channels=()):
     unknown = [name for name in channels if name not in names]
     if unknown:
         raise InputError(f"uci_har has no channel named {', '.join(unknown)}; it has {', '.join(names)}")
-    units = tuple(_UCI_HAR_UNITS[name[:-2]] for name in channels)
-    recordings, subjects = [], {}
-    for part in ("train", "test"):
-        folder = os.path.join(data_dir, part)
-        if not os.path.isdir(folder):
-            raise _missing(folder, "the UCI HAR set (UCI 240), which holds train/ and test/")
-        people = read_numbers(os.path.join(folder, f"subject_{part}.txt"), 1)[:, 0].astype(int)
-        activities = read_numbers(os.path.join(folder, f"y_{part}.txt"), 1)[:, 0].astype(int)
-        signals = []
-        for channel in channels:
-            path = os.path.join(folder, "Inertial Signals", f"{channel}_{part}.txt")
-            signals.append(read_numbers(path, 128))
-            if len(signals[-1]) != len(people):
-                raise InputError(f"{path} has {len(signals[-1])} windows, but subject_{part}.txt has {len(people)}")
-        if len(activities) != len(people):
-            raise InputError(f"{folder}: y_{part}.txt has {len(activities)} lines, subject_{part}.txt {len(people)}")
-        wrong = np.flatnonzero((activities < 1) | (activities > len(BASIC_ACTIVITIES)))
-        if len(wrong):
-            path = os.path.join(folder, f"y_{part}.txt")
-            raise InputError(f"{path}, line {wrong[0] + 1}: {activities[wrong[0]]} is no activity from 1 to 6")
-        for row, values in enumerate(np.stack(signals, -1)):
-            label = _ACTIVITIES[activities[row] - 1]
-            subject = f"{people[row]:02d}"
-            spans = (Span(0, len(values), label),)
-            recordings.append(Recording(f"{part} window {row}", values, _RATE, channels, units, subject, spans))
-        subjects[part] = {f"{person:02d}" for person in people}
-    return Collection(recordings, _TERMS, holdout_subjects=tuple(sorted(subjects["test"] - subjects["train"])))
+    training, test = (_uci_har_part(os.path.join(data_dir, part), part, channels) for part in ("train", "test"))
+    test_subjects = {recording.subject for recording in test} - {recording.subject for recording in training}
+    return Collection(recordings=training + test, terms=_TERMS, test_subjects=tuple(sorted(test_subjects)))
+
+
+def _uci_har_part(folder, part, channels):
+    """The recordings of `train/` or `test/`."""
+    if not os.path.isdir(folder):
+        raise _missing(folder, "the UCI HAR set (UCI 240), which holds train/ and test/")
+    subjects = read_numbers(os.path.join(folder, f"subject_{part}.txt"), 1)[:, 0].astype(int)
+    activities = read_numbers(os.path.join(folder, f"y_{part}.txt"), 1)[:, 0].astype(int)
+    signals = []
+    for channel in channels:
+        path = os.path.join(folder, "Inertial Signals", f"{channel}_{part}.txt")
+        signals.append(read_numbers(path, 128))
+        if len(signals[-1]) != len(subjects):
+            raise InputError(f"{path} has {len(signals[-1])} windows, but subject_{part}.txt has {len(subjects)}")
+    if len(activities) != len(subjects):
+        raise InputError(f"{folder}: y_{part}.txt has {len(activities)} lines, subject_{part}.txt {len(subjects)}")
+    wrong = np.flatnonzero((activities < 1) | (activities > len(BASIC_ACTIVITIES)))
+    if len(wrong):
+        path = os.path.join(folder, f"y_{part}.txt")
+        raise InputError(f"{path}, line {wrong[0] + 1}: {activities[wrong[0]]} is no activity from 1 to 6")
+    return [
+        Recording(
+            name=f"{part} window {row}",
+            signals=values,
+            rate=_RATE,
+            channels=channels,
+            units=tuple(_UCI_HAR_UNITS[name[:-2]] for name in channels),
+            subject=f"{subjects[row]:02d}",
+            spans=(Span(start=0, stop=len(values), label=_ACTIVITIES[activities[row] - 1]),),
+        )
+        for row, values in enumerate(np.stack(signals, -1))
+    ]

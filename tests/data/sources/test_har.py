@@ -3,10 +3,10 @@ import os
 import numpy as np
 import pytest
 
-from sensegen_tf.data.recording import Span
 from sensegen_tf.data.sources import SourceConfig, load
 from sensegen_tf.data.sources.har import hapt, uci_har
 from sensegen_tf.errors import InputError
+from tests.data.making import span
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def test_recordings_have_channels_units_subject_and_spans(folder):
     (recording,) = hapt(folder).recordings
     assert recording.channels == ("ax", "ay", "az", "wx", "wy", "wz")
     assert recording.units == ("g", "g", "g", "rad/s", "rad/s", "rad/s") and recording.subject == "02"
-    assert recording.spans == (Span(0, 200, "walking"), Span(220, 300, "standing"))
+    assert recording.spans == (span(0, 200, "walking"), span(220, 300, "standing"))
     gyro = np.loadtxt(folder / "RawData" / "gyro_exp01_user02.txt")
-    (chosen,) = hapt(folder, ("wz", "ax"), ("stand to sit",)).recordings
+    (chosen,) = hapt(folder, ("wz", "ax"), labels=("stand to sit",)).recordings
     np.testing.assert_allclose(chosen.signals[:, 0], gyro[:, 2], rtol=1e-6)
-    assert chosen.units == ("rad/s", "g") and chosen.spans == (Span(200, 220, "stand to sit"),)
+    assert chosen.units == ("rad/s", "g") and chosen.spans == (span(200, 220, "stand to sit"),)
 
 
 def test_acceleration_alone_needs_no_gyroscope_files(folder):
@@ -46,8 +46,9 @@ def test_acceleration_alone_needs_no_gyroscope_files(folder):
 
 
 def test_a_missing_folder_says_how_to_get_it(tmp_path):
-    with pytest.raises(InputError, match="RawData is missing: --data_dir must be .*data download"):
+    with pytest.raises(InputError, match="RawData is missing: data_dir must be .*data download") as error:
         hapt(tmp_path)
+    assert error.value.fields == ("data_dir",)
 
 
 @pytest.mark.parametrize(
@@ -85,31 +86,31 @@ def test_unknown_channels_and_activities_are_refused(folder):
     with pytest.raises(InputError, match="no channel named bx; it has ax"):
         hapt(folder, ("bx",))
     with pytest.raises(InputError, match="no activity named flying; it has walking"):
-        hapt(folder, (), ("flying",))
+        hapt(folder, labels=("flying",))
     with pytest.raises(InputError, match="no recording is labelled lying; there are standing, walking"):
-        load(SourceConfig("hapt", os.fspath(folder), labels=("walking", "standing", "lying")))
+        load(SourceConfig(source="hapt", data_dir=os.fspath(folder), labels=("walking", "standing", "lying")))
 
 
 @pytest.fixture
 def windowed(tmp_path):
     """A UCI HAR set of three training and two test windows."""
     rng = np.random.default_rng(0)
-    for part, people in (("train", [1, 1, 3]), ("test", [2, 4])):
+    for part, subjects in (("train", [1, 1, 3]), ("test", [2, 4])):
         signals = tmp_path / part / "Inertial Signals"
         signals.mkdir(parents=True)
-        np.savetxt(tmp_path / part / f"subject_{part}.txt", people, "%d")
-        np.savetxt(tmp_path / part / f"y_{part}.txt", np.arange(1, len(people) + 1), "%d")
+        np.savetxt(tmp_path / part / f"subject_{part}.txt", subjects, "%d")
+        np.savetxt(tmp_path / part / f"y_{part}.txt", np.arange(1, len(subjects) + 1), "%d")
         for sensor in ("total_acc", "body_acc", "body_gyro"):
             for axis in "xyz":
-                np.savetxt(signals / f"{sensor}_{axis}_{part}.txt", rng.normal(size=[len(people), 128]))
+                np.savetxt(signals / f"{sensor}_{axis}_{part}.txt", rng.normal(size=[len(subjects), 128]))
     return tmp_path
 
 
 def test_the_windowed_release_keeps_its_published_split(windowed):
     collection = uci_har(windowed, ("total_acc_x", "body_gyro_z"))
-    assert len(collection.recordings) == 5 and collection.holdout_subjects == ("02", "04")
+    assert len(collection.recordings) == 5 and collection.test_subjects == ("02", "04")
     last = collection.recordings[2]
-    assert last.subject == "03" and last.units == ("g", "rad/s") and last.spans == (Span(0, 128, "walking downstairs"),)
+    assert last.subject == "03" and last.units == ("g", "rad/s") and last.spans == (span(0, 128, "walking downstairs"),)
     expected = np.loadtxt(windowed / "train" / "Inertial Signals" / "total_acc_x_train.txt")
     np.testing.assert_allclose(last.signals[:, 0], expected[2], rtol=1e-6)
 

@@ -1,0 +1,90 @@
+"""From a run's folder to an exported version."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from sensegen_tf.data.standardize import Standardizer
+from sensegen_tf.errors import InputError
+from sensegen_tf.files import read_json
+from sensegen_tf.serving import model_card, versions
+from sensegen_tf.serving.model_card import ModelCard
+from sensegen_tf.serving.signatures import MAX_LENGTH, Signatures
+from sensegen_tf.training.record import load_models, read_run
+
+
+def export_run(run: str | os.PathLike[str], model_dir: str | os.PathLike[str], *, name: str | None = None) -> str:
+    """Writes the next version of a model from the newest checkpoint of a run.
+
+    Args:
+      run: folder of the run; training may be going on in it.
+      model_dir: the model's folder.
+      name: the model's own, for its card; by default that of its folder.
+
+    Returns:
+      The path of the version.
+
+    Raises:
+      InputError: there is no run, or none that has finished an outer iteration; or as `versions.write_version`.
+    """
+    record = read_run(run)
+    if not record.metrics:
+        raise InputError(f"{run} has not finished an outer iteration, so there is nothing to export yet")
+    generator, discriminator = load_models(record)
+    standardizer = Standardizer.from_description(record.data)
+    module = Signatures(generator, discriminator, standardizer=standardizer)
+    counts = record.data["splits"]["training"]["labels"]
+    labels = sorted(label for label in counts if label) if generator.labels else []
+    temperatures = generator.temperatures.numpy().astype(float).round(2).tolist()
+    card = ModelCard(
+        name=name or os.path.basename(os.path.abspath(model_dir)),
+        preset=record.preset,
+        rate=record.data["rate"],
+        channels=tuple(record.data["channels"]),
+        units=tuple(record.data["units"]),
+        labels=tuple(labels),
+        label_shares=tuple(counts[label] / sum(counts.values()) for label in labels),
+        temperatures=dict(zip(labels or ["all"], temperatures, strict=True)),
+        window_length=record.data["length"],
+        block=generator.block,
+        max_length=MAX_LENGTH,
+        source=record.provenance.get("source", "unknown"),
+        data=record.data,
+        config=_without_paths(record.config),
+        provenance=model_card.upgrade_flags(record.provenance),
+        versions=record.versions,
+        metrics=model_card.upgrade_metrics(record.metrics[-1]),
+        report=_report(record.path),
+        signatures=module.describe(),
+    )
+    return versions.write_version(module, card, model_dir=model_dir)
+
+
+def attach_report(version: str | os.PathLike[str], report: Mapping[str, Any]) -> None:
+    """Writes the card of an exported version again, with the figures of a report of its samples.
+
+    Args:
+      version: its folder.
+      report: the content of `report.json`.
+
+    Raises:
+      InputError: there is no card, or the report lacks its verdict or its scores.
+    """
+    card = model_card.read_card(version)
+    model_card.write_card(version, dataclasses.replace(card, report=model_card.select_report(report)))
+
+
+def _report(run):
+    """What the card keeps of a report that lies in a run's folder."""
+    path = os.path.join(run, "report", "report.json")
+    return model_card.select_report(read_json(path)) if os.path.exists(path) else {}
+
+
+def _without_paths(config):
+    """The training configuration without the user's own folders, of which the last name alone stays."""
+    if not config.get("initial_run"):
+        return config
+    return {**config, "initial_run": os.path.basename(os.path.abspath(config["initial_run"]))}

@@ -1,0 +1,152 @@
+"""The mathematics stays what it was: models of every preset give the numbers that version 0.1 gave (see README.md)."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sensegen_tf.data.standardize import Standardizer
+from sensegen_tf.data.windows import Dataset, WindowSet
+from sensegen_tf.models.discriminator import Discriminator
+from sensegen_tf.models.generator import Generator
+from sensegen_tf.models.presets import PRESETS
+from sensegen_tf.serving.signatures import Signatures
+from sensegen_tf.training.callback import Callback
+from sensegen_tf.training.checkpoints import Checkpoints
+from sensegen_tf.training.distribution import Distribution
+from sensegen_tf.training.learning import LearningConfig
+from sensegen_tf.training.loop import Trainer
+from sensegen_tf.training.schedule import alternating
+
+FOLDER = os.path.dirname(__file__)
+SIGNATURES = ("sample_tempered", "continue_series", "score", "discriminate", "decode")
+LENGTH, SUBJECTS, LABELS = 32, 6, ("rest", "walk")
+# What of version 0.1's learning configuration is now elsewhere.
+ELSEWHERE = ("checkpoint_seconds",)
+
+
+class Golden:
+    """What a file holds.
+
+    Attributes:
+      arrays: name -> array.
+      description: configurations and data, as version 0.1 described them (schema 1).
+    """
+
+    def __init__(self, name):
+        with np.load(os.path.join(FOLDER, f"{name}.npz")) as file:
+            self.arrays = dict(file)
+        self.description = json.loads(str(self.arrays.pop("description")))
+
+    def weights(self, when, what):
+        """Of "initial" or "trained" models, "generator" or "discriminator", in Keras's order."""
+        return [value for key, value in sorted(self.arrays.items()) if key.startswith(f"{when}/{what}/")]
+
+    def models(self, **how):
+        """Both models, built."""
+        configs = {what: {**self.description[what], **how} for what in ("generator", "discriminator")}
+        models = Generator.from_config(configs["generator"]), Discriminator.from_config(configs["discriminator"])
+        for model in models:
+            model.build()
+        return models
+
+
+@pytest.fixture(params=list(PRESETS))
+def golden(request):
+    return Golden(request.param)
+
+
+def windows(seed, count):
+    """Physical windows on a grid of 1/64, as they were when the goldens were made."""
+    rng = np.random.default_rng(seed)
+    label, subject = rng.integers(0, 2, count), rng.integers(0, SUBJECTS, count)
+    time = np.arange(LENGTH) / 8 + rng.uniform(0, 6, [count, 1])
+    size = np.where(label == 1, 1.0, 0.05)[:, None] * (1 + 0.1 * subject[:, None])
+    values = np.stack([size * np.sin(time), 0.5 * size * np.cos(2 * time)], -1) + 0.1 * subject[:, None, None]
+    values += 0.02 * rng.standard_normal(values.shape)
+    return WindowSet(
+        values=np.round(values * 64) / 64,
+        rate=8.0,
+        channels=("ax", "ay"),
+        units=("g", "g"),
+        subjects=np.char.add("s", subject.astype(str)),
+        labels=np.array(LABELS)[label],
+    )
+
+
+def standardizer(golden):
+    return Standardizer.from_description(golden.description["data"])
+
+
+def dataset(golden):
+    how = {"standardizer": standardizer(golden), "sensors": standardizer(golden).sensors}
+    return Dataset(training=windows(0, 48), test=windows(1, 24), **how)
+
+
+def test_an_exported_model_answers_as_before(golden):
+    models = golden.models()
+    for model, what in zip(models, ("generator", "discriminator"), strict=True):
+        model.set_weights(golden.weights("trained", what))
+    functions = Signatures(*models, standardizer(golden)).signatures()
+    label = {"label": tf.constant(golden.arrays["label"])} if models[0].labels else {}
+    for signature in SIGNATURES:
+        inputs, outputs = f"{signature}/inputs/", f"{signature}/outputs/"
+        request = {key.removeprefix(inputs): v for key, v in golden.arrays.items() if key.startswith(inputs)}
+        found = functions[signature](**{key: tf.constant(value) for key, value in request.items()}, **label)
+        expected = {key.removeprefix(outputs): v for key, v in golden.arrays.items() if key.startswith(outputs)}
+        # The output `pit` had another name then.
+        expected = {"pit" if key not in found else key: value for key, value in expected.items()}
+        assert expected.keys() == found.keys()
+        for key, value in expected.items():
+            np.testing.assert_allclose(found[key], value, rtol=1e-5, atol=1e-5, err_msg=f"{signature} {key}")
+
+
+class Losses(Callback):
+    def __init__(self):
+        self.losses, self.metrics = [], []
+
+    def on_step(self, step, loss):
+        self.losses.append(loss)
+
+    def on_outer(self, metrics):
+        self.metrics.append(metrics)
+
+
+@pytest.mark.slow
+def test_training_takes_the_same_steps(golden, tmp_path):
+    models = generator, discriminator = golden.models(use_xla=True)
+    data, label_names = dataset(golden), LABELS if generator.labels else ()
+    generator.adapt(
+        data.standardizer.to_standard(data.training.values),
+        increments=data.standardizer.increment,
+        label=data.training.encoded_labels(label_names),
+        subject=data.training.encoded_subjects(data.training.subject_names),
+    )
+    discriminator.set_increment_unit(data.standardizer.increment)
+    for model, what in zip(models, ("generator", "discriminator"), strict=True):
+        for found, expected in zip(model.get_weights(), golden.weights("initial", what), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    learning = {name: value for name, value in golden.description["learning"].items() if name not in ELSEWHERE}
+    trainer = Trainer(
+        generator,
+        discriminator,
+        schedule=alternating(1, discriminator_steps=2, generator_steps=3),
+        config=LearningConfig(**learning),
+        distribution=Distribution(),
+    )
+    seen = Losses()
+    assert trainer.fit(data, Checkpoints(tmp_path, **trainer.state()), callbacks=[seen])
+    np.testing.assert_allclose(seen.losses, golden.arrays["losses"], rtol=1e-5, atol=1e-5)
+    found = [seen.metrics[0]["test_nll"], seen.metrics[0]["discriminator_accuracy"]]
+    np.testing.assert_allclose(found, golden.arrays["heldout"], rtol=1e-5)
+    likelihood = trainer.log_likelihood(data, data.test)
+    np.testing.assert_allclose(likelihood, golden.arrays["log_likelihood"], rtol=1e-5, atol=1e-4)
+    for model, what in zip(models, ("generator", "discriminator"), strict=True):
+        names = [weight.path.split("/")[-1] for weight in model.weights]
+        weights = zip(names, model.get_weights(), golden.weights("trained", what), strict=True)
+        for name, found, expected in weights:
+            # The temperatures were chosen afterwards, by another distance.
+            if name != "temperatures":
+                np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=name)
