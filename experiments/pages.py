@@ -161,7 +161,9 @@ def _study(result):
     if "goes_on_from" in result:
         facts.append(f"All go on from the weights of a run of [{result['goes_on_from']}]({result['goes_on_from']}.md).")
     if result["baselines_kept"]:
-        facts.append("In brackets the end of the baseline's or the null's 95 % interval.")
+        facts.append(
+            "In brackets the end of the baseline's or the null's 95 % interval. Bold: worse; question mark: undecided."
+        )
     else:
         facts.append("Baselines and intervals of these reports were not kept.")
     every = [score for run in result["runs"] for score in run["scores"]]

@@ -82,7 +82,7 @@ def _value(score):
         text += f" ({number(bound(score))})"
     if "fits" in score:
         text += f" ({', '.join(map(number, score['fits']))})"
-    return f"**{text}**" if score.get("passed") is False else text
+    return {True: text, False: f"**{text}**", None: f"{text}?" if score.get("reference") else text}[score.get("passed")]
 
 
 def side_by_side(runs):

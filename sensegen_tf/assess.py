@@ -105,7 +105,7 @@ def summarize(run: Run, version: str) -> dict[str, Any]:
       `spectrum`, see `compare_spectra`; `picture`, the path of the picture, where it could be drawn.
     """
     synthetic = sample_windows(version, run, count=_PICTURE_SERIES, seed=run.config.learning.seed)
-    results = {"spectrum": compare_spectra(run, synthetic)}
+    results: dict[str, Any] = {"spectrum": compare_spectra(run, synthetic)}
     counts = f"{run.dataset.training.count} training windows, {synthetic.count} synthetic ones"
     if plots := _plots():
         results["picture"] = os.path.join(run.path, "picture.png")
@@ -140,7 +140,9 @@ def report(run: Run, version: str, *, quick: bool = False) -> evaluation.Written
         )
 
     count = _QUICK_REPORT_SERIES if quick else _REPORT_SERIES
-    heldout = dataset.heldout and real("held-out windows of the training subjects", dataset.heldout)
+    heldout = None
+    if dataset.heldout is not None:
+        heldout = real("held-out windows of the training subjects", dataset.heldout)
     return evaluation.evaluate(
         real("training windows", dataset.training),
         sample_windows(version, run, count=count, seed=seed),

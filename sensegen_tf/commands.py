@@ -67,7 +67,7 @@ def required(*names: str) -> None:
     _required.extend(names)
 
 
-def only_with(names: str | Sequence[str], holds: Callable[[flags.FlagValues], bool], what: str) -> None:
+def only_with(names: str | Sequence[str], holds: Callable[[flags.FlagValues], bool], *, what: str) -> None:
     """Says under which condition flags have an effect; given without it, the command refuses them.
 
     Args:
@@ -78,7 +78,7 @@ def only_with(names: str | Sequence[str], holds: Callable[[flags.FlagValues], bo
     _conditions.append(_Condition(names=_names(names), holds=holds, what=f"with {what}"))
 
 
-def only_without(names: str | Sequence[str], holds: Callable[[flags.FlagValues], bool], what: str) -> None:
+def only_without(names: str | Sequence[str], holds: Callable[[flags.FlagValues], bool], *, what: str) -> None:
     """As `only_with`, the other way round: the flags have no effect where the condition holds."""
     _conditions.append(_Condition(names=_names(names), holds=lambda values: not holds(values), what=f"without {what}"))
 

@@ -40,7 +40,7 @@ def define() -> None:
         _define_recordings()
     with commands.topic("Your own tables"):
         define_columns()
-    commands.only_with(_OF_TABLES, lambda given: given.source == "table", "--source=table")
+    commands.only_with(_OF_TABLES, lambda given: given.source == "table", what="--source=table")
     with commands.topic("Windows and splits"):
         _define_windows()
         _define_splits()
@@ -70,7 +70,7 @@ def define_columns() -> None:
     flags.DEFINE_string("subject_column", "", "column of the subject; by default each file is one subject")
     flags.DEFINE_string("label_column", "", "column of the label")
     flags.DEFINE_string("array", "", "name of the array in an NPZ that holds several")
-    commands.only_with("gap_seconds", lambda given: bool(given.time_column), "--time_column")
+    commands.only_with("gap_seconds", lambda given: bool(given.time_column), what="--time_column")
 
 
 def _define_windows():
@@ -101,7 +101,7 @@ def _define_splits():
         0.0,
         "share of the windows of the training subjects that is held out: in [0, 0.5], of each label's stretches",
     )
-    commands.only_without("test_fraction", lambda given: bool(given.test_subjects), "--test_subjects")
+    commands.only_without("test_fraction", lambda given: bool(given.test_subjects), what="--test_subjects")
 
 
 def check_columns(*paths: str) -> None:

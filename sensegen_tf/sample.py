@@ -70,16 +70,16 @@ def _to_file(given):
 
 
 commands.required("model", "output")
-commands.only_with("chunk_size", _to_file, "a file, an --output with a suffix")
+commands.only_with("chunk_size", _to_file, what="a file, an --output with a suffix")
 commands.only_with(
     ("shard_size", "shard_format", "engine"),
     lambda given: not _to_file(given),
-    "a folder, an --output without a suffix",
+    what="a folder, an --output without a suffix",
 )
 commands.only_with(
     ("ray_address", "workers", "cpus_per_worker", "gpus_per_worker"),
     lambda given: given.engine == "ray",
-    "--engine=ray",
+    what="--engine=ray",
 )
 
 

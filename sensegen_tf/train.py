@@ -93,7 +93,7 @@ commands.required("source", "run_dir")
 commands.only_with(
     ["adversarial_weight", "adversarial_batch_size"],
     lambda given: given.generator_objective != "likelihood",
-    "--generator_objective=adversarial or both",
+    what="--generator_objective=adversarial or both",
 )
 
 

@@ -36,8 +36,8 @@ def small(empty):
         flags.DEFINE_enum("source", None, ["watch", "table"], "recordings", flag_values=empty)
         flags.DEFINE_bool("balance", True, "labels", flag_values=empty)
     commands.required("source")
-    commands.only_with("channels", lambda given: given.source == "table", "--source=table")
-    commands.only_without("window_length", lambda given: given.window_seconds is not None, "--window_seconds")
+    commands.only_with("channels", lambda given: given.source == "table", what="--source=table")
+    commands.only_without("window_length", lambda given: given.window_seconds is not None, what="--window_seconds")
     return empty
 
 

@@ -1,4 +1,3 @@
-import json
 import os
 import random
 import shutil
@@ -11,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from sensegen_tf.files import read_json, write_json
+from sensegen_tf.training.run_directory import read_metrics
 from tests.commands import command, run, run_without
 from tests.conftest import TINY
 
@@ -34,16 +34,21 @@ def exported(folder):
 
 
 def test_a_run_leaves_everything_and_says_where(trained):
-    for name in ("flags.json", "versions.json", "data.json", "metrics.jsonl", "finished.json", "picture.png", "logs"):
-        assert os.path.exists(os.path.join(trained, name)), name
-    flags = json.loads((trained / "flags.json").read_text())
-    assert flags["seed"] == 0 and flags["channels"] == ["ax", "ay", "az"] and flags["gradient_clip_norm"] == 1.0
-    rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
-    assert [row["outer"] for row in rows] == [0, 1, 2]
-    assert all(np.isfinite(row["heldout_nll"]) and 0 <= row["discriminator_accuracy"] <= 1 for row in rows)
-    data = json.loads((trained / "data.json").read_text())
-    training, heldout = (data["splits"][name]["subjects"] for name in ("training", "heldout"))
-    assert heldout == ["09", "10"] and not set(training) & set(heldout)
+    for name in ("versions", "data", "models", "finished"):
+        assert (trained / f"{name}.json").exists(), name
+    for name in ("metrics.jsonl", "picture.png", "logs"):
+        assert (trained / name).exists(), name
+    config, provenance, data = (read_json(trained / f"{name}.json") for name in ("config", "provenance", "data"))
+    assert config["learning"]["seed"] == 0 and config["learning"]["gradient_clip_norm"] == 1.0
+    assert config["preset"] == "sensegen_small" and config["schedule"]["outer_iterations"] == 3
+    assert provenance["source"] == "watch" and provenance["channels"] == ["ax", "ay", "az"]
+    assert not {"data_dir", "run_dir", "model_dir"} & provenance.keys()
+    metrics = read_metrics(trained)
+    assert [row["outer"] for row in metrics] == [0, 1, 2]
+    assert all(np.isfinite(row["test_nll"]) and 0 <= row["discriminator_accuracy"] <= 1 for row in metrics)
+    assert metrics[-1]["test_nll"] < metrics[0]["test_nll"]
+    training, test = (data["splits"][name]["subjects"] for name in ("training", "test"))
+    assert test == ["09", "10"] and not set(training) & set(test)
 
 
 def test_tensorboard_holds_scalars_and_pictures(trained):
@@ -55,7 +60,7 @@ def test_tensorboard_holds_scalars_and_pictures(trained):
     assert {
         "step/generator_loss",
         "step/discriminator_loss",
-        "outer/heldout_nll",
+        "outer/test_nll",
         "outer/discriminator_accuracy",
         "samples",
     } <= tags
@@ -70,8 +75,10 @@ def test_a_finished_run_prints_its_results_again(trained):
     assert os.listdir(trained / "model") == ["1"]
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(tmp_path):
-    """Of the default schedule; test_loop.py stops and resumes both at every kind of step."""
+    """Of the default schedule; training/test_loop.py stops and resumes both at every kind of step."""
     flags = {**TINY, "outer_iterations": "5", "discriminator_steps": "8", "generator_steps": "8"}
     whole = run("train", **flags, run_dir=tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
@@ -105,6 +112,8 @@ def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(tmp
     assert metrics[0] == metrics[1]
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_ctrl_c_saves_and_says_how_to_go_on(trained, tmp_path):
     flags = {**TINY, "run_dir": tmp_path}
     process = subprocess.Popen(command("train", **flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -114,26 +123,28 @@ def test_ctrl_c_saves_and_says_how_to_go_on(trained, tmp_path):
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert "Stopped and saved at step" in output
-    told = output.split("To go on:")[1].split()
-    assert told[:3] == ["python", "-m", "sensegen_tf.train"] and f"--run_dir={tmp_path}" in told
+    shown = output.split("To resume:")[1].split()
+    assert shown[:3] == ["python", "-m", "sensegen_tf.train"] and f"--run_dir={tmp_path}" in shown
     done = run("train", **flags)
-    assert done.returncode == 0 and "going on from step" in done.stdout + done.stderr
+    assert done.returncode == 0 and "resumed at step" in done.stdout + done.stderr
     assert weights(tmp_path) == weights(trained)
 
 
 def test_another_configuration_is_refused_with_the_difference(trained):
     done = run("train", **{**TINY, "seed": "5", "batch_size": "9"}, run_dir=trained)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "seed: 0 before, 5 now" in done.stderr and "batch_size: 8 before, 9 now" in done.stderr
+    for difference in ("learning.seed: 0 before, 5 now", "learning.batch_size: 8 before, 9 now"):
+        assert difference in done.stderr
 
 
-def test_a_finished_run_of_what_the_row_of_the_zoo_was_before_is_refused(trained, tmp_path):
+@pytest.mark.slow
+def test_a_finished_run_of_what_the_preset_was_before_is_refused(trained, tmp_path):
     copied = shutil.copytree(trained, tmp_path / "run")
     before = read_json(copied / "models.json")
-    before["generator"]["config"]["components"] += 1
+    before["generator"]["config"]["head"]["components"] += 1
     write_json(copied / "models.json", before)
     done = run("train", **TINY, run_dir=copied)
-    assert done.returncode == 2 and "holds a run with other models" in done.stderr, done.stderr
+    assert done.returncode == 2 and "differences in models.json" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -146,39 +157,42 @@ def test_a_finished_run_of_what_the_row_of_the_zoo_was_before_is_refused(trained
         ({"generator_learning_rate": "-1"}, "flag --generator_learning_rate=-1"),
         ({"generator_learning_rate": "nan"}, "--generator_learning_rate"),
         ({"discriminator_steps": "0", "generator_steps": "0"}, "nor both 0"),
-        ({"holdout_fraction": "1.5"}, "between 0 and 1"),
-        ({"holdout_subjects": "77"}, "no subject 77"),
+        ({"test_fraction": "1.5"}, "--test_fraction must lie between 0 and 1"),
+        ({"test_subjects": "77"}, "no subject 77"),
         ({"channels": "ax,bx"}, "no channel named bx"),
-        ({"model": "gan"}, "flag --model=gan"),
-        ({"model": "sensegen_fast"}, "24 samples are no multiple of 16"),
-        ({"unseen_fraction": "0.7"}, "between 0 and 0.5"),
+        ({"preset": "gan"}, "flag --preset=gan"),
+        ({"preset": "sensegen_fast"}, "--window_length 24 of the windows is not a multiple of 16"),
+        ({"heldout_fraction": "0.7"}, "--heldout_fraction must lie between 0 and 0.5"),
         ({"generator_objective": "hope"}, "flag --generator_objective=hope"),
-        ({"resample_hz": "-5"}, "rate must be above 0"),
+        ({"resample_hz": "-5"}, "--resample_hz must be above 0"),
         ({"balance_labels": "true", "label_policy": "ignore"}, "needs windows with at least two labels"),
-        ({"rate_hz": "50", "units": "g"}, "--units, --rate_hz only goes with --source=table"),
+        ({"rate_hz": "50", "units": "g"}, "--units, --rate_hz: only with --source=table"),
+        ({"adversarial_weight": "2"}, "--adversarial_weight: only with --generator_objective"),
     ],
 )
 def test_bad_flags_are_refused_before_any_work(flags, message, tmp_path):
     done = run("train", **{**TINY, **flags}, run_dir=tmp_path / "run")
     assert done.returncode != 0 and message in done.stderr + done.stdout, done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run" / "flags.json").exists()
+    assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_the_progress_bar_shows_losses_held_out_figures_and_time_left(trained):
+def test_the_progress_bar_shows_losses_figures_of_test_windows_and_time_left(trained):
     last = trained.with_suffix(".stderr").read_text().replace("\r", "\n").strip().splitlines()[-1]
     for text in (
         "100%",
         "15/15",
         "discriminator loss=",
         "generator loss=",
-        "held-out NLL=",
-        "held-out accuracy=",
+        "test NLL=",
+        "test accuracy=",
         "<00:00",
     ):
         assert text in last, last
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_training_works_without_the_extras_for_pictures_and_tensorboard(tmp_path):
     """As after `pip install sensegen_tf[demo]`: the packages of the extra `report` cannot be imported."""
     flags = {**TINY, "outer_iterations": "1"}
@@ -186,10 +200,3 @@ def test_training_works_without_the_extras_for_pictures_and_tensorboard(tmp_path
     assert done.returncode == 0, done.stderr
     assert "not drawn: pip install 'sensegen_tf[report]'" in done.stdout
     assert not (tmp_path / "run" / "picture.png").exists() and not (tmp_path / "run" / "logs").exists()
-
-
-def test_help_is_readable():
-    done = run("train", help="true")
-    assert "Trains SenseGen on recordings" in done.stdout
-    for flag in ("--source", "--schedule", "--generator_steps", "--run_dir"):
-        assert flag in done.stdout

@@ -45,7 +45,7 @@ def describe(evaluation: Evaluation) -> dict[str, Any]:
 
 def _describe_windows(windows: WindowSet) -> dict[str, Any]:
     return {
-        "name": windows.name,
+        "file": windows.name,
         "windows": windows.count,
         "subjects": None if windows.subjects is None else len(windows.subject_names),
         "labels": None if windows.labels is None else list(windows.label_names),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 
 from sensegen_tf.models import stored
-from sensegen_tf.models.config import DiscriminatorConfig, GeneratorConfig
 
 
 class RecurrentModel(keras.Model):
@@ -24,7 +23,7 @@ class RecurrentModel(keras.Model):
       precision: "float32", or "bfloat16" to multiply in bfloat16 all but what the densities and logits are made of.
     """
 
-    read_config: typing.ClassVar[Callable[[Mapping[str, typing.Any]], GeneratorConfig | DiscriminatorConfig]]
+    read_config: typing.ClassVar[typing.Any]  # Stored configuration -> configuration.
 
     def __init__(
         self,

@@ -64,6 +64,16 @@ class Generator(RecurrentModel):
         return self.labels + self.embedding_size
 
     @property
+    def uniforms(self) -> int:
+        """U, how many uniform numbers there are for a block: as many as its head or the initial mixture takes."""
+        return max(self.head.uniforms, self.initial.uniforms if self.initial else 0)
+
+    @property
+    def noise_size(self) -> int:
+        """U + n C, how many noise values a block takes."""
+        return self.uniforms + self.block * self.channels
+
+    @property
     def dropout_size(self) -> int:
         """D, how many uniform numbers a step's dropout takes in training; 0 without dropout."""
         return sum(self.config.network.units) if self.config.network.dropout else 0
@@ -215,7 +225,7 @@ class Generator(RecurrentModel):
         """Log-density of a series' blocks [B, S] under what `call` predicts, in nats."""
         blocks, reference = self.blocks(series), prediction.reference
         log_prob = self.head.distribution(self.head.unpack(prediction.raw), reference).log_prob(blocks)
-        if prediction.initial is None:
+        if self.initial is None:
             return log_prob
         initial = self.initial.unpack(prediction.initial)
         first = self.initial.distribution(initial, _first(reference)).log_prob(blocks[:, 0])
@@ -306,7 +316,7 @@ class Generator(RecurrentModel):
         head = self.initial if first and self.initial else self.head
         raw = self.initial(encoded) if head is self.initial else self.head(self.dense(features))
         chosen = head.choose(raw, noise[:, : head.uniforms], temperature=temperature)
-        normal = noise[:, self.head.uniforms :] * tf.sqrt(temperature)
+        normal = noise[:, self.uniforms :] * tf.sqrt(temperature)
         normal = tf.reshape(normal, [-1, self.block, self.channels])
         samples, unit = [], self._unit()
         for number in range(self.block):
@@ -332,8 +342,8 @@ class Generator(RecurrentModel):
 
     def step_noise(self, seed: tf.Tensor, blocks: tf.Tensor | int, *, first: tf.Tensor | None = None) -> tf.Tensor:
         """The noise of `blocks` blocks from the number `first`, int64 [B], on: [B, blocks, U + n C]."""
-        size, uniforms = self.head.noise_size, self.head.uniforms
-        return row_noise(seed, blocks, size=size, stream=_STEP_STREAM, first=first, uniforms=uniforms)
+        size = self.noise_size
+        return row_noise(seed, blocks, size=size, stream=_STEP_STREAM, first=first, uniforms=self.uniforms)
 
     def generate(self, noise: Noise, label: tf.Tensor, *, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
         """Series [B, S n, C], standardised, from noise and labels int32 [B]; temperature as in `begin`."""

@@ -51,7 +51,7 @@ class Signatures(tf.Module):
         self.weights = [variable.value for model in (generator, discriminator) for variable in model.weights]
         self._standardizer, self._state = standardizer, StreamState(generator)
         label = [_spec("label", dtype=tf.int32)] if generator.labels else []
-        noise = _spec("noise", [None, generator.head.noise_size]), _spec("series_noise", [1 + generator.embedding_size])
+        noise = _spec("noise", [None, generator.noise_size]), _spec("series_noise", [1 + generator.embedding_size])
 
         def function(method, *specs):
             return tf.function(method, input_signature=[*specs], autograph=False)

@@ -91,7 +91,7 @@ class Batches:
 
     def standardize_windows(self, dataset: Dataset, windows: WindowSet) -> np.ndarray:
         """Windows as the models see them, [N, T, C]; the same random numbers at every call."""
-        how = {"stream": Stream.EVALUATION_GRID, "number": 0, "rows": windows.count}
+        how: dict[str, Any] = {"stream": Stream.EVALUATION_GRID, "number": 0, "rows": windows.count}
         return self.standardize(dataset, windows.values, **how).numpy()
 
     def encode_labels(self, dataset: Dataset, windows: WindowSet) -> np.ndarray:
@@ -103,7 +103,7 @@ class Batches:
     ) -> GeneratorBatch | DiscriminatorBatch:
         """What a step learns from: this worker's rows of the minibatch, divided among its replicas."""
         rows, local = self._config.batch_size, self._distribution.local_rows(self._config.batch_size)
-        how = {"stream": _GRID[step.player], "number": step.minibatch, "rows": rows, "local": local}
+        how: dict[str, Any] = {"stream": _GRID[step.player], "number": step.minibatch, "rows": rows, "local": local}
         series = self.standardize(dataset, minibatch.values, **how)
         label = tf.convert_to_tensor(minibatch.label)
         if step.player == DISCRIMINATOR:

@@ -59,7 +59,7 @@ class Trainer:
         self.batches = Batches(self.compiled, config=config, distribution=distribution)
         models = {DISCRIMINATOR: discriminator, GENERATOR: generator}
         rates = {DISCRIMINATOR: config.discriminator_learning_rate, GENERATOR: config.generator_learning_rate}
-        how = {"config": config, "distribution": distribution}
+        how: dict[str, typing.Any] = {"config": config, "distribution": distribution}
         with distribution.scope():
             self._updaters = {
                 player: Updater(
@@ -70,7 +70,7 @@ class Trainer:
                 )
                 for player in models
             }
-        self._steps = {
+        self._steps: dict[str, typing.Any] = {
             GENERATOR: GeneratorStep(self.compiled, discriminator, updater=self._updaters[GENERATOR], **how),
             DISCRIMINATOR: DiscriminatorStep(
                 self.compiled, discriminator, updater=self._updaters[DISCRIMINATOR], distribution=distribution

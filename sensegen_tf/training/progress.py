@@ -29,7 +29,8 @@ class Progress(Callback):
 
     def on_begin(self, run: Run) -> None:
         """Opens the bar where the run starts or goes on."""
-        self._schedule, self._figures = run.config.schedule, {}
+        self._schedule = run.config.schedule
+        self._figures: dict[str, str] = {}
         self._writer = summary_writer(os.path.join(run.path, "logs"))
         self._bar = tqdm.tqdm(
             total=self._schedule.steps,
@@ -82,6 +83,7 @@ class Progress(Callback):
     def _show(self, metrics):
         self._figures["test NLL"] = f"{metrics['test_nll']:.3f}"
         self._figures["test accuracy"] = f"{metrics['discriminator_accuracy']:.3f}"
+        self._bar.set_postfix(self._figures, refresh=False)
 
 
 class Interrupt(Callback):

@@ -111,11 +111,9 @@ def train(
       dataset: the windows.
       run_dir: folder of the run; made if missing.
       callbacks: called during training; they may ask to stop.
-      provenance: where the dataset came from, for the model card; JSON must be able to hold it. A run that was started
-        with another provenance is refused.
+      provenance: where the dataset came from, for the model card, as JSON can hold it.
       distribution: for several devices or machines; None for this process alone.
-      checkpoint_seconds: seconds after which the next finished step is saved. The end of every outer iteration is saved
-        as well.
+      checkpoint_seconds: after which the next finished step is saved, as the end of every outer iteration is.
 
     Returns:
       The `Run`; not complete where a callback asked to stop.
@@ -126,25 +124,26 @@ def train(
 
     Example:
       >>> import tempfile
-      >>> import numpy as np
-      >>> from sensegen_tf.data.standardize import Standardizer
-      >>> from sensegen_tf.data.windows import Dataset, WindowSet
-      >>> from sensegen_tf.training.config import TrainConfig
-      >>> from sensegen_tf.training.run import train
-      >>> from sensegen_tf.training.schedule import alternating
-      >>> noise = np.random.default_rng(0).normal(size=[32, 16, 1])
-      >>> windows = WindowSet(values=noise, subjects=np.repeat(["a", "b"], 16))
-      >>> training, test = windows.take(slice(0, 16)), windows.take(slice(16, 32))
-      >>> standardizer = Standardizer.measure(training, ())
-      >>> dataset = Dataset(training=training, test=test, standardizer=standardizer, sensors=standardizer.sensors)
-      >>> schedule = alternating(1, discriminator_steps=1, generator_steps=1)
-      >>> config = TrainConfig.from_preset("sensegen_small", schedule=schedule, calibrate=False)
-      >>> run = train(config, dataset, run_dir=tempfile.mkdtemp())
-      >>> run.complete, sorted(run.metrics[0])[:2]
-      (True, ['accuracy_on_generated', 'accuracy_on_real'])
+      >>> from sensegen_tf.data import sources, split, windows
+      >>> from sensegen_tf.training import config, run, schedule
+      >>> recordings = sources.load(sources.SourceConfig(source="watch", channels=("ax",)))
+      >>> dataset = split.prepare(recordings, windows.WindowConfig(length=16, stride=400))
+      >>> steps = schedule.alternating(1, discriminator_steps=1, generator_steps=1)
+      >>> small = config.TrainConfig.from_preset("sensegen_small", schedule=steps, calibrate=False)
+      >>> run.train(small, dataset, run_dir=tempfile.mkdtemp()).complete
+      True
     """
     distribution = distribution or Distribution()
     _check(config, dataset, distribution)
+    directory = _claim(config, dataset, run_dir=run_dir, provenance=provenance, distribution=distribution)
+    run, checkpoints = _restore(config, dataset, directory=directory, run_dir=run_dir, distribution=distribution)
+    if not distribution.any(run.results is not None):
+        _fit(run, checkpoints, callbacks, checkpoint_seconds)
+    return run
+
+
+def _claim(config, dataset, *, run_dir, provenance, distribution):
+    """The folder of the chief, which holds no other run; None for other workers."""
     fingerprint = {
         "config": config.describe(),
         "provenance": dict(provenance or {}),
@@ -152,10 +151,16 @@ def train(
         "versions": package_versions(),
     }
     distribution.verify_identical(fingerprint)
-    directory = RunDirectory(run_dir) if distribution.chief else None
-    if directory:
-        for name, values in fingerprint.items():
-            directory.write_or_verify(name, values)
+    if not distribution.chief:
+        return None
+    directory = RunDirectory(run_dir)
+    for name, values in fingerprint.items():
+        directory.write_or_verify(name, values)
+    return directory
+
+
+def _restore(config, dataset, *, directory, run_dir, distribution):
+    """The run where it stopped, or at its start; and its checkpoints."""
     with distribution.scope():
         generator, discriminator = _build_models(config, dataset)
     options = {"schedule": config.schedule, "config": config.learning, "distribution": distribution}
@@ -167,10 +172,7 @@ def train(
     if not checkpoints.restore() and config.initial_run:
         checkpoints.restore_models(os.path.join(config.initial_run, "checkpoints"))
     distribution.broadcast_from_chief(checkpoints.variables())
-    run = Run(config, dataset, directory=directory, trainer=trainer)
-    if not distribution.any(run.results is not None):
-        _fit(run, checkpoints, callbacks, checkpoint_seconds)
-    return run
+    return Run(config, dataset, directory=directory, trainer=trainer), checkpoints
 
 
 def _check(config, dataset, distribution):

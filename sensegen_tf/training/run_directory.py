@@ -94,7 +94,7 @@ class RunDirectory:
         write_or_verify(
             self.file(f"{name}.json"),
             values,
-            what=f"{self.path} holds a run with another {name}",
+            what=f"{self.path} holds another run; differences in {name}.json",
             otherwise="to start another, give another run_dir",
         )
 

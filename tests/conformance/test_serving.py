@@ -1,15 +1,18 @@
-"""What every exported row of the zoo promises to other programs."""
+"""What every exported preset promises to other programs."""
+
+import os
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from sensegen_tf.data.recording import Sensor
-from sensegen_tf.data.windows import Standardizer
-from sensegen_tf.models.presets import ZOO
+from sensegen_tf.data.standardize import Standardizer
+from sensegen_tf.models.presets import PRESETS
 from sensegen_tf.serving import graph, warmup
 from sensegen_tf.serving.signatures import Signatures
-from tests.conformance.test_zoo import build
+from tests.conformance.test_presets import build
 
 CHANNELS = 2
 CONTRACT = {
@@ -18,7 +21,7 @@ CONTRACT = {
     "continue_series": ("prefix prefix_length seed length label", "samples length"),
     "initial_state": ("seed label", "STATE"),
     "stream": ("steps STATE", "samples length STATE"),
-    "score": ("series length label", "log_likelihood total innovation"),
+    "score": ("series length label", "log_likelihood total pit"),
     "discriminate": ("series length label", "probability"),
     "decode": ("noise series_noise label", "samples"),
 }
@@ -27,19 +30,24 @@ TYPES = {
     **dict.fromkeys(("length", "prefix_length", "label", "steps"), (tf.int32, 1)),
     **dict.fromkeys(("temperature", "total", "probability"), (tf.float32, 1)),
     **dict.fromkeys(("series_noise", "log_likelihood"), (tf.float32, 2)),
-    **dict.fromkeys(("samples", "series", "prefix", "innovation", "noise"), (tf.float32, 3)),
+    **dict.fromkeys(("samples", "series", "prefix", "pit", "noise"), (tf.float32, 3)),
 }
 
 
-@pytest.fixture(scope="module", params=list(ZOO))
+# An export takes half a minute. In the fast tier there is the preset with the most kinds of parts.
+EVERY_PRESET = [pytest.param(name, marks=[pytest.mark.slow] * (name != "sensegen_ecg")) for name in PRESETS]
+
+
+@pytest.fixture(scope="module", params=EVERY_PRESET)
 def exported(request, tmp_path_factory):
-    """Row, folder, what was exported, and what was loaded of it."""
+    """A generator, the folder of its export, what was exported, and what was loaded of it."""
     generator, discriminator = build(request.param, CHANNELS)
     # A random autoregression may run away.
     for weight in generator.head.weights:
         weight.assign(weight * 0.1)
-    standardizer = Standardizer(*(np.array(x, "f") for x in ([1.0, -2.0], [3.0, 0.5], [0.2, 0.4])))
-    module = Signatures(generator, discriminator, standardizer, [Sensor(0.25, None, 2.0), Sensor()])
+    sensors = Sensor(resolution=0.25, high=2.0), Sensor()
+    standardizer = Standardizer(mean=[1.0, -2.0], std=[3.0, 0.5], increment=[0.2, 0.4], sensors=sensors)
+    module = Signatures(generator, discriminator, standardizer=standardizer)
     folder = str(tmp_path_factory.mktemp(request.param))
     tf.saved_model.save(module, folder, signatures=module.signatures())
     return generator, folder, module, tf.saved_model.load(folder)
@@ -64,8 +72,8 @@ def test_signatures_have_their_names_types_and_leading_dimensions(exported):
                     assert (spec.dtype, spec.shape.rank) == TYPES[key]
                 else:
                     assert key.startswith("carried_") and spec.dtype == tf.float32
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        meta = tf.compat.v1.saved_model.load(session, ["serve"], folder)
+    with open(os.path.join(folder, "saved_model.pb"), "rb") as file:
+        [meta] = SavedModel.FromString(file.read()).meta_graphs
     assert all(meta.signature_def[name].method_name == "tensorflow/serving/predict" for name in CONTRACT)
 
 
@@ -75,7 +83,8 @@ def test_the_graph_holds_nothing_that_a_server_refuses(exported):
 
 def test_the_export_answers_as_the_model_does(exported):
     generator, _, module, loaded = exported
-    requests = warmup.examples(loaded.signatures, 3 * generator.block + 1, bool(generator.labels))
+    length, conditional = 3 * generator.block + 1, bool(generator.labels)
+    requests = warmup.examples(loaded.signatures, length=length, conditional=conditional)
     for name, function in module.signatures().items():
         for key, value in function(**requests[name]).items():
             np.testing.assert_array_equal(loaded.signatures[name](**requests[name])[key], value, err_msg=name)
@@ -118,11 +127,10 @@ def test_scores_are_those_of_the_density(exported):
     label = {"label": tf.constant([1, 0])} if generator.labels else {}
     physical = series * [3.0, 0.5] + [1.0, -2.0]
     found = loaded.signatures["score"](series=physical, length=tf.constant([steps, steps]), **label)
-    people = max(generator.people if generator.code_size else 1, 1)
+    subjects = max(generator.subjects if generator.embedding_size else 1, 1)
     under = []
-    for person in range(people):
-        code = generator.person_code(tf.fill([2], person), tf.zeros([2, generator.code_size]))
-        condition = generator.condition(label.get("label", tf.zeros([2], tf.int32)), code)
+    for subject in range(subjects):
+        condition = generator.subject_condition(label.get("label", tf.zeros([2], tf.int32)), tf.fill([2], subject))
         under.append(tf.reduce_sum(generator.log_prob(generator(series, condition), series), 1))
-    expected = tf.reduce_logsumexp(tf.stack(under), 0) - np.log(people) - steps * np.log(3.0 * 0.5)
+    expected = tf.reduce_logsumexp(tf.stack(under), 0) - np.log(subjects) - steps * np.log(3.0 * 0.5)
     np.testing.assert_allclose(found["total"], expected, rtol=2e-3)

@@ -80,7 +80,7 @@ def test_prepare_writes_shards_and_a_manifest(prepared):
 
 def test_training_reads_a_prepared_set_as_a_stream(prepared, trained, tmp_path):
     cut = ("source", "channels", "window_length", "stride")
-    flags = {name: value for name, value in TINY.items() if name not in cut}
+    flags = {name: value for name, value in TINY.items() if name not in cut} | {"outer_iterations": "1"}
     done = run("train", **flags, source="tfrecord", data_dir=prepared, run_dir=tmp_path)
     assert done.returncode == 0, done.stderr
     statistics, direct = (json.loads((folder / "data.json").read_text()) for folder in (tmp_path, trained))
@@ -93,6 +93,7 @@ def test_training_reads_a_prepared_set_as_a_stream(prepared, trained, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_own_csv_from_table_to_samples(tmp_path):
     """The README's path for own recordings."""
     pytest.importorskip("pyarrow")

@@ -97,7 +97,7 @@ def assert_readable(path, tmp_path):
 
 
 def test_the_report_of_a_small_evaluation(tmp_path):
-    real, synthetic, test = (walkers(seed) for seed in range(3))
+    real, synthetic, test = (walkers(seed, each=10) for seed in range(3))
     evaluation = evaluate(real, synthetic, test=test, settings=dataclasses.replace(STATISTICS, trees=1))
     assert_readable(report.write(evaluation, str(tmp_path / "report")), tmp_path)
 

@@ -14,8 +14,8 @@ from tests.evaluation.conftest import walkers
 
 NOTHING = Settings(repeats=(0, 0), c2st=(0, 0), published=(0, 0), trees=0, networks=0, shift_step=2)
 STATISTICS = dataclasses.replace(NOTHING, repeats=(3, 8), group_windows=120)
-UTILITY = dataclasses.replace(NOTHING, trees=2)
-C2ST = dataclasses.replace(NOTHING, c2st=(2, 6), classifier_windows=240, c2st_epochs=5)
+UTILITY = dataclasses.replace(NOTHING, trees=1)
+C2ST = dataclasses.replace(NOTHING, c2st=(2, 4), classifier_windows=240, c2st_epochs=5)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_the_two_sample_test_with_heldout_windows():
 
 
 def test_other_subjects_pass_everything(real, test):
-    settings = dataclasses.replace(STATISTICS, trees=2)
+    settings = dataclasses.replace(STATISTICS, trees=1)
     found = evaluate(real, walkers(2), test=test, settings=settings)
     assert [score.metric for score in found.scores if score.passed is False] == []
     assert sum(score.passed is True for score in found.scores) > 25

@@ -185,7 +185,7 @@ def test_every_seed_that_training_takes_can_be_used(watch):
 
 
 @pytest.mark.data
-def test_other_real_people_pass_everything(hapt):
+def test_other_real_subjects_pass_everything(hapt):
     """Ten people in the place of those trained on, ten others in the place of the samples, five test subjects."""
     real, samples, test = subject_groups(together(*hapt), (10, 10, 5), seed=0)
     found = evaluate(real, samples, test=test, settings=_QUICK)
@@ -193,7 +193,7 @@ def test_other_real_people_pass_everything(hapt):
     assert sum(score.passed is True for score in found.scores) > 30
 
 
-def test_other_real_people_pass_everything_on_the_wrist(watch):
+def test_other_real_subjects_pass_everything_on_the_wrist(watch):
     real, samples = subject_groups(together(*watch), (5, 5), seed=0)
     found = evaluate(real, samples, settings=_QUICK)
     assert [score.metric for score in found.scores if score.passed is False] == []

@@ -32,7 +32,7 @@ def honest(steps):
     heldout = walkers(0, each=60).take(slice(0, None, 2))
     settings = dataclasses.replace(STATISTICS, trees=1)
     sets = {"test": scored(1), "heldout": heldout, "settings": settings}
-    return evaluate(scored(0), walkers(2, name="samples <1>"), **sets, progress=steps.append)
+    return evaluate(scored(0), walkers(2), **sets, progress=steps.append)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_progress_counts_every_step(honest, steps):
 def test_the_description_holds_every_number(honest):
     found = json.loads(json.dumps(report.describe(honest), allow_nan=False))
     assert found["schema"] == 2 and set(found["verdict"]) == {"real", "useful", "private", "physiology"}
-    assert found["inputs"]["test"] == {"name": "set 1", "windows": 240, "subjects": 8, "labels": ["run", "walk"]}
+    assert found["inputs"]["test"] == {"file": "set 1", "windows": 240, "subjects": 8, "labels": ["run", "walk"]}
     assert found["inputs"]["heldout"]["windows"] == 240 and found["inputs"]["length"] == 64
     kinds = {score["metric"]: score["reference"] for score in found["scores"]}
     assert kinds["marginals"] == kinds["tstr_trees"] == kinds["close_copies"] == "baseline"
@@ -88,7 +88,7 @@ def test_closeness_alone_is_a_hint(copied):
     assert answer(dataclasses.replace(copied, scores=scores), "private").grade == "mixed"
 
 
-def test_what_real_people_differ_too_much_to_decide_is_unknown(copied):
+def test_what_real_subjects_differ_too_much_to_decide_is_unknown(copied):
     wide = tuple(
         dataclasses.replace(score, reference=dataclasses.replace(score.reference, mean=0.5, high=1.0))
         for score in copied.scores
@@ -104,8 +104,11 @@ def test_the_summary_marks_what_fails(copied):
     assert re.search(r"close copies +training +1 .* FAILS$", text, re.MULTILINE)
 
 
-def test_the_page_needs_no_network_and_says_everything(honest, tmp_path):
-    path = report.write(honest, str(tmp_path / "new" / "report"))
+def test_the_page_needs_no_network_and_says_everything(tmp_path):
+    real, synthetic, test, heldout = (walkers(seed, each=10, name=f"set <{seed}>") for seed in range(4))
+    settings = dataclasses.replace(STATISTICS, trees=1)
+    few = evaluate(real, synthetic, test=test, heldout=heldout, settings=settings)
+    path = report.write(few, str(tmp_path / "new" / "report"))
     page = pathlib.Path(path).read_text(encoding="utf-8")
     assert (tmp_path / "new" / "report" / "report.json").exists()
     shown = re.sub("<(script|style).*?</(script|style)>", "", page, flags=re.DOTALL)
@@ -118,10 +121,10 @@ def test_the_page_needs_no_network_and_says_everything(honest, tmp_path):
         "Cadence",
         "<td>training subjects</td>",
         "<td>test subjects</td>",
-        "Held-out windows (of training subjects, not trained on):</b> 240 windows of 8 subjects",
+        "Held-out windows (of training subjects, not trained on):</b> 80 windows of 8 subjects",
         "<td>baseline</td>",
         "<td>null</td>",
-        "samples &lt;1&gt;",
+        "set &lt;1&gt;",
     ):
         assert text in shown, text
 

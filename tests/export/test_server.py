@@ -101,19 +101,19 @@ def test_a_bad_request_names_its_input_and_the_next_is_answered(served):
         assert sample_grpc.predict(channel, PLAIN, "serving_default", asked([1], 5))["samples"].shape == (1, 5, 1)
 
 
-def test_the_warm_up_file_replays(models, served):
-    for name in (PLAIN, LABELLED):
-        path = models / name / "1" / "assets.extra" / "tf_serving_warmup_requests"
-        logs = [
-            prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(path))
-        ]
-        assert len(logs) == 8
-        with grpc.insecure_channel(served[0]) as channel:
-            for log in logs:
-                request = log.predict_log.request
-                assert request.model_spec.name == name
-                inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
-                assert sample_grpc.predict(channel, name, request.model_spec.signature_name, inputs)
+@pytest.mark.parametrize("name", [pytest.param(PLAIN, marks=pytest.mark.slow), LABELLED])
+def test_the_warm_up_file_replays(models, served, name):
+    path = models / name / "1" / "assets.extra" / "tf_serving_warmup_requests"
+    logs = [
+        prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(path))
+    ]
+    assert len(logs) == 8
+    with grpc.insecure_channel(served[0]) as channel:
+        for log in logs:
+            request = log.predict_log.request
+            assert request.model_spec.name == name
+            inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+            assert sample_grpc.predict(channel, name, request.model_spec.signature_name, inputs)
 
 
 @pytest.mark.parametrize(("clients", "seconds"), [(4, 2), pytest.param(32, 60, marks=pytest.mark.slow)])

@@ -89,7 +89,7 @@ def test_an_exported_model_answers_as_before(golden):
     models = golden.models()
     for model, what in zip(models, ("generator", "discriminator"), strict=True):
         model.set_weights(golden.weights("trained", what))
-    functions = Signatures(*models, standardizer(golden)).signatures()
+    functions = Signatures(*models, standardizer=standardizer(golden)).signatures()
     label = {"label": tf.constant(golden.arrays["label"])} if models[0].labels else {}
     for signature in SIGNATURES:
         inputs, outputs = f"{signature}/inputs/", f"{signature}/outputs/"

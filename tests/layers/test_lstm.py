@@ -227,7 +227,7 @@ def test_forget_gates_start_open_and_seeds_decide_the_weights():
 
 
 @pytest.mark.skipif(not tf.config.list_physical_devices("GPU"), reason="TensorFlow sees no GPU")
-def test_on_a_gpu_series_run_through_cudnn_and_agree_with_the_loops():
+def test_on_a_gpu_series_run_through_cudnn_with_the_values_of_the_loops():
     layer = build(64, 3, use_xla=True)
     inputs = tf.random.stateless_normal([8, 40, 3], [0, 0])
     run = tf.function(lambda inputs: layer(inputs)[0])

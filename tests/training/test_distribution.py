@@ -1,4 +1,4 @@
-"""Workers on loopback, each a process of its own, as a cluster would start them."""
+"""Replicas: workers on loopback, each a process of its own, as a cluster would start them, and logical devices."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.run_directory import read_metrics
 
 # Of the largest value of each weight and each of Adam's moments: sums over replicas round otherwise than those over the
-# parts of one minibatch, and Adam carries that on.
+# micro-batches of one minibatch, and Adam carries that on.
 _BOUND = 1e-3
 _CUTTING = ("--source", "--data_dir", "--rate_hz", "--window_length", "--stride")
 _TWO_CPUS = """
@@ -42,7 +42,7 @@ def recordings(tmp_path_factory):
 def flags(recordings, run, outer=6, objective="both"):
     return [
         *("--source=table", f"--data_dir={recordings}", "--rate_hz=10", "--window_length=16", "--stride=16"),
-        *("--model=sensegen_small", "--batch_size=16", f"--outer_iterations={outer}", "--discriminator_steps=2"),
+        *("--preset=sensegen_small", "--batch_size=16", f"--outer_iterations={outer}", "--discriminator_steps=2"),
         *("--generator_steps=2", f"--generator_objective={objective}", "--adversarial_batch_size=8"),
         *("--checkpoint_seconds=0", "--evaluation_windows=64", f"--run_dir={run}"),
     ]
@@ -100,10 +100,10 @@ def weights(run):
     return {name: reader.get_tensor(name) for name in sorted(types) if types[name] != tf.string}
 
 
-def assert_alike(run, other):
+def assert_close(run, other):
     assert [row["outer"] for row in read_metrics(run)] == [row["outer"] for row in read_metrics(other)]
     for row, expected in zip(read_metrics(run), read_metrics(other), strict=True):
-        for name in ("generator_loss", "discriminator_loss", "heldout_nll"):
+        for name in ("generator_loss", "discriminator_loss", "test_nll"):
             assert row[name] == pytest.approx(expected[name], abs=1e-4)
     expected = weights(other)
     assert weights(run).keys() == expected.keys()
@@ -121,6 +121,8 @@ def alone(recordings, tmp_path_factory):
     return run
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_two_workers_learn_the_same_as_one_process_and_go_on_after_one_died(recordings, alone, tmp_path):
     run = tmp_path / "run"
     chief, worker = start_workers(*flags(recordings, run))
@@ -133,8 +135,8 @@ def test_two_workers_learn_the_same_as_one_process_and_go_on_after_one_died(reco
 
     (status, text), (follower_status, follower_text) = ends(start_workers(*flags(recordings, run)))
     assert (status, follower_status) == (0, 0), text + follower_text
-    assert "going on from step" in text and "worker 1 of 2" in follower_text
-    assert_alike(run, alone)
+    assert "resumed at step" in text and "worker 1 of 2" in follower_text
+    assert_close(run, alone)
     assert os.listdir(run / "model") == ["1"]
 
     # Once more: there is nothing left to do.
@@ -142,6 +144,8 @@ def test_two_workers_learn_the_same_as_one_process_and_go_on_after_one_died(reco
     assert (status, follower_status) == (0, 0) and "holds this run already, finished" in text
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_worker_that_is_asked_to_stop_stops_all(recordings, tmp_path):
     """On a prepared set, of which each worker reads its own shards."""
     run, prepared = tmp_path / "run", tmp_path / "set"
@@ -158,6 +162,8 @@ def test_a_worker_that_is_asked_to_stop_stops_all(recordings, tmp_path):
     assert follower_status == 130 and "Stopped at step" in follower_text, follower_text
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_chief_that_dies_is_missed(recordings, tmp_path):
     run = tmp_path / "run"
     chief, worker = start_workers(*flags(recordings, run, 500, "likelihood"))
@@ -167,26 +173,52 @@ def test_a_chief_that_dies_is_missed(recordings, tmp_path):
     assert status == 2 and "another worker of the cluster ended" in text and "Traceback" not in text, text
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_workers_that_were_started_on_something_else_are_refused(recordings, tmp_path):
     run = tmp_path / "run"
     for status, text in ends(start_workers(*flags(recordings, run), of_second=["--seed=1"], first="chief")):
-        assert status == 2 and "worker 1 was started with other flags" in text, text
+        assert status == 2 and "worker 1 was started with another configuration" in text, text
     assert not run.exists()
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_two_devices_learn_the_same_as_one(recordings, alone, tmp_path):
     mirrored = start(*flags(recordings, tmp_path / "run"), "--strategy=mirrored", module=("-c", _TWO_CPUS))
     [(status, text)] = ends([mirrored])
     assert status == 0, text
-    assert_alike(tmp_path / "run", alone)
+    assert_close(tmp_path / "run", alone)
 
 
-def test_a_batch_that_the_replicas_cannot_share_is_refused(recordings, tmp_path):
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_batch_that_devices_cannot_share_is_refused_before_anything_is_written(recordings, tmp_path):
     arguments = [*flags(recordings, tmp_path / "run"), "--strategy=mirrored", "--batch_size=15"]
     [(status, text)] = ends([start(*arguments, module=("-c", _TWO_CPUS))])
-    assert status == 2 and "--batch_size=15 is no multiple of 4" in text, text
-    # Nothing of it was written down that would bind another try.
+    assert status == 2 and "--batch_size 15 is no multiple of 4" in text, text
     assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_that_the_replicas_cannot_share_is_refused():
+    distribution = Distribution()
+    distribution.check_batch(15, stride=2)
+    distribution.replicas = 2
+    distribution.check_batch(16, stride=2)
+    for batch_size, stride in ((15, 1), (14, 2)):
+        with pytest.raises(InputError) as refused:
+            distribution.check_batch(batch_size, stride=stride)
+        assert refused.value.fields == ("batch_size",)
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(16, 4), (7, 3), (5, 1)])
+def test_workers_divide_the_rows_of_a_minibatch(batch_size, workers):
+    distribution, rows = Distribution(), []
+    distribution.workers = workers
+    for worker in range(workers):
+        distribution.worker = worker
+        rows += list(range(batch_size))[distribution.local_rows(batch_size)]
+    assert rows == list(range(batch_size))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from plotly.colors import qualitative
 from plotly.subplots import make_subplots
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from sensegen_tf.data.spectrum import amplitude_spectrum
 from sensegen_tf.data.windows import WindowSet
@@ -140,7 +141,9 @@ def embeddings(evaluation: Evaluation) -> dict[str, go.Figure]:
     components = min(30, *flat.shape)
     components = PCA(components, svd_solver="full").fit_transform(flat)
     start = components[:, :2] / components[:, 0].std() * 1e-4
-    neighbours = TSNE(2, init=start, random_state=evaluation.settings.seed).fit_transform(components)
+    # Its thousands of short parallel regions cost minutes where other programs hold the cores.
+    with threadpool_limits(1, user_api="openmp"):
+        neighbours = TSNE(2, init=start, random_state=evaluation.settings.seed).fit_transform(components)
     kinds = np.repeat(list(groups), [windows.count for windows in groups.values()])
     return {
         "All windows as points: principal components": _points(components, kinds),

@@ -120,7 +120,10 @@ class Head(keras.layers.Layer):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Makes the weights for features of size `input_shape[-1]`."""
-        self.dense = keras.layers.Dense(self.size, kernel_initializer=self._initial, name="parameters")
+        # A layer that is made here does not hear of what was said of `trainable` before.
+        self.dense = keras.layers.Dense(
+            self.size, kernel_initializer=self._initial, trainable=self.trainable, name="parameters"
+        )
         self.dense.build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -93,14 +93,14 @@ class ChannelwiseHead(MixtureOfGaussiansHead):
         """As `JointHead.sample`."""
         loc, scale = chosen.loc[..., number, :], chosen.scale[..., number, :]
         step = loc + (self.scale_floor / reference.scale + scale) * normal
-        if self.full_covariance:
+        if chosen.factor is not None:
             # Written out, since what serves a graph without TensorFlow's runtime has no triangular solve.
             step = tf.unstack(step, axis=-1)  # C times [...]
             for channel in range(1, self.channels):
                 before = chosen.factor[..., number, channel, :channel]
                 step[channel] += tf.reduce_sum(before * tf.stack(step[:channel], -1), -1)
             step = tf.stack(step, -1)
-        if self.regressors:
+        if chosen.coefficients is not None:
             step += tf.reduce_sum(chosen.coefficients[..., number, :, :] * reference.regressors, -2)
         return reference.location + reference.scale * step
 

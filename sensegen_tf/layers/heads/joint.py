@@ -118,11 +118,11 @@ class JointHead(MixtureOfGaussiansHead):
           [..., C].
         """
         loc = chosen.loc[..., number, :]
-        if self.regressors:
+        if chosen.coefficients is not None:
             loc += tf.reduce_sum(chosen.coefficients[..., number, :, :] * reference.regressors, -2)
         sample = reference.location + reference.scale * loc
         sample += (self.scale_floor + reference.scale * chosen.scale[..., number, :]) * normal
-        if self.full_covariance:
+        if chosen.factor is not None:
             sample += reference.scale * tf.linalg.matvec(chosen.factor[..., number, :, :], normal)
         return sample
 

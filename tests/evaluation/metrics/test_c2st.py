@@ -23,9 +23,9 @@ def test_a_little_noise_is_recognised(classifier):
 
 
 def test_the_same_seed_gives_the_same_score_whatever_was_fitted_before(classifier):
-    pair = windows(0), windows(1) * 1.2
+    pair = windows(0, 100), windows(1, 100) * 1.2
     first = c2st_accuracy(*pair, classifier=classifier, seed=3)
-    c2st_accuracy(windows(4), windows(5), classifier=classifier, seed=1)
+    c2st_accuracy(windows(4, 100), windows(5, 100), classifier=classifier, seed=1)
     assert c2st_accuracy(*pair, classifier=classifier, seed=3) == first
     anew = WindowClassifier(32, 2, classes=2, epochs=15)
     assert c2st_accuracy(*pair, classifier=anew, seed=3) == first

@@ -25,6 +25,7 @@ def test_the_cell_is_tensorflow_ones():
     np.testing.assert_allclose(network(values.astype(np.float32)), np.stack(expected, 1)[..., 0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 4])
 def test_what_is_different_is_recognised_and_what_is_alike_is_not(channels):
     real, same = noise(1, channels, 1000), noise(2, channels, 1000)
@@ -34,6 +35,7 @@ def test_what_is_different_is_recognised_and_what_is_alike_is_not(channels):
     assert published.discriminative_score(real, other, seed=0) == published.discriminative_score(real, other, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_predictive_score_prefers_the_right_dynamics(channels):
     start = np.random.default_rng(4).uniform(size=[300, 1, channels])
@@ -44,3 +46,10 @@ def test_the_predictive_score_prefers_the_right_dynamics(channels):
     right = published.predictive_score(real, real, seed=0)
     wrong = published.predictive_score(real, noise(5, channels), seed=0)
     assert right < 0.6 * wrong
+
+
+def test_the_scores_after_a_few_steps(monkeypatch):
+    for steps in ("_DISCRIMINATIVE_STEPS", "_PREDICTIVE_STEPS"):
+        monkeypatch.setattr(published, steps, 20)
+    assert 0 <= published.discriminative_score(noise(1, 3), noise(2, 3), seed=7) <= 0.5
+    assert 0 < published.predictive_score(noise(1, 3), noise(2, 3), seed=7) < 1

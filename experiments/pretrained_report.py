@@ -1,0 +1,65 @@
+"""Evaluates a pretrained (or any exported) model beside its recordings, and writes the figures into its model card.
+
+    pip install -e ".[demo,ecg,evaluate]"
+    python experiments/pretrained_report.py --flagfile=experiments/flags/sensegen_watch.flags --exported=sensegen_watch
+
+The flagfile is that of the model's training. The samples are drawn with its seed; the log-likelihoods are the model's
+own, by its signature `score`. --report evaluates as `train --report` does; by default it is a quick report. Writes
+report.html and report.json into experiments/runs/pretrained/NAME.
+"""
+
+import dataclasses
+import os
+
+import results
+from absl import flags
+
+from sensegen_tf import commands, data_flags
+
+FLAGS = flags.FLAGS
+# Series and, of each kind, at most so many real windows; the latter also in a quick report, of subject embeddings.
+SERIES, QUICK_SERIES, WINDOWS, EMBEDDING_WINDOWS = 10_000, 2000, 10_000, 1000
+
+
+def scored(windows, model, most):
+    """At most so many windows, with their log-likelihoods under the model."""
+    windows = windows.subsample(most)
+    labels = windows.labels if model.card.labels else None
+    found = model.score(windows.values, label=labels)
+    return dataclasses.replace(windows, log_likelihood=found.total)
+
+
+def main():
+    import sensegen_tf
+    from sensegen_tf.data.windows import WindowSet
+    from sensegen_tf.evaluation import run
+    from sensegen_tf.evaluation.settings import Settings
+    from sensegen_tf.models.presets import PRESETS
+    from sensegen_tf.serving.export import attach_report
+
+    model, dataset = sensegen_tf.load(FLAGS.exported), data_flags.load_dataset()
+    embedded = PRESETS[model.card.preset].generator.condition.embedding
+    most = EMBEDDING_WINDOWS if embedded else WINDOWS
+    samples = model.sample(SERIES if FLAGS.report else QUICK_SERIES, length=dataset.length, seed=FLAGS.seed)
+    known = {"rate": dataset.rate, "channels": dataset.channels, "units": dataset.units}
+    synthetic = WindowSet(name=f"samples of {model.card.name}", values=samples.values, labels=samples.labels, **known)
+    written = run.evaluate(
+        scored(dataset.training, model, most),
+        synthetic,
+        folder=os.path.join(results.RUNS, "pretrained", model.card.name),
+        test=scored(dataset.test, model, most),
+        heldout=dataset.heldout and scored(dataset.heldout, model, most),
+        settings=Settings(seed=FLAGS.seed) if FLAGS.report else Settings.quick(FLAGS.seed),
+    )
+    attach_report(model.version, written.description)
+    print(f"{written.summary}\n\nCard    {model.version}")
+
+
+if __name__ == "__main__":
+    # Its flags stand in the flagfiles.
+    from sensegen_tf import train  # noqa: F401
+
+    with commands.topic("Exported model"):
+        flags.DEFINE_string("exported", None, "folder of an exported model, or the name of a pretrained one")
+    commands.required("exported")
+    commands.run(main)
