@@ -15,7 +15,8 @@ _HINT = "nearer_to_training"
 _ALL_GOOD = {
     "real": "Yes. None of {measures} lies outside the range of real recordings.",
     "useful": "Yes. Classifiers learn as much from the samples as from real recordings.",
-    "private": "No leak was found by {measures}. That is no proof: only differential privacy gives a guarantee.",
+    "private": "Not shown. {measures} of windows found no leak of training data, but nothing was measured of a person. "
+    "Only differential privacy gives a guarantee.",
     "physiology": "Yes. None of {measures} lies outside the range of real recordings.",
 }
 _OUTSIDE = "Outside the range of real recordings: {failed} of {measures}."
@@ -38,7 +39,7 @@ class Answer:
     Attributes:
       question: a key of `QUESTIONS`.
       grade: "good" (every measure passes), "mixed" (at least half do; for privacy: only closeness was found), "bad", or
-        "unknown".
+        "unknown" (also for privacy where every measure passes, since none is of a person).
       headline: the answer in a sentence or two.
       failing: what is wrong, worst first, a sentence each.
       advice: what to do, a sentence or two each.
@@ -82,7 +83,9 @@ def answer(evaluation: Evaluation, question: str) -> Answer:
     measures = "1 measure" if len(decided) == 1 else f"{len(decided)} measures"
     counts = {"measures": measures, "failed": len(failed)}
     if not failed:
-        return Answer(question=question, grade="good", headline=_ALL_GOOD[question].format(**counts))
+        # Measures of windows cannot show that people are protected.
+        grade = "unknown" if question == "private" else "good"
+        return Answer(question=question, grade=grade, headline=_ALL_GOOD[question].format(**counts))
     if question == "private":
         # One leak is a leak, however many other attacks failed.
         grade = "mixed" if all(s.metric == _HINT for s in failed) else "bad"

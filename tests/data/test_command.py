@@ -78,6 +78,7 @@ def test_prepare_writes_shards_and_a_manifest(prepared):
     assert done.returncode == 2 and "is a prepared set" in done.stderr
 
 
+@pytest.mark.slow
 def test_training_reads_a_prepared_set_as_a_stream(prepared, trained, tmp_path):
     cut = ("source", "channels", "window_length", "stride")
     flags = {name: value for name, value in TINY.items() if name not in cut} | {"outer_iterations": "1"}

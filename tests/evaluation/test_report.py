@@ -65,9 +65,11 @@ def test_the_description_holds_every_number(honest):
 
 
 def test_the_verdict_is_good_where_nothing_fails(honest):
-    for question in ("real", "useful", "private", "physiology"):
+    for question in ("real", "useful", "physiology"):
         assert answer(honest, question).grade == "good"
-    assert "differential privacy" in answer(honest, "private").headline
+    # No measure is of a person yet, so nothing shows that people are protected.
+    found = answer(honest, "private")
+    assert found.grade == "unknown" and "differential privacy" in found.headline
 
 
 def test_the_verdict_on_a_copied_training_set(copied):

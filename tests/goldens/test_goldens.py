@@ -53,7 +53,11 @@ class Golden:
         return models
 
 
-@pytest.fixture(params=list(PRESETS))
+# Two presets in the fast tier: between them a block, embeddings, labels and both kinds of first step.
+_FAST = ("sensegen_small", "sensegen_ecg")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=() if name in _FAST else pytest.mark.slow) for name in PRESETS])
 def golden(request):
     return Golden(request.param)
 

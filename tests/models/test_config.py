@@ -178,7 +178,7 @@ def test_a_generator_of_version_0_1_is_read():
         (lambda kept: kept.pop("network"), ("network",)),
         (lambda kept: kept["head"].update(kernel=3, hidden=1), ("hidden", "kernel")),
         (lambda kept: kept["head"].pop("components"), ("components",)),
-        (lambda kept: kept["head"].update(type="laplace"), ("head",)),
+        (lambda kept: kept["head"].update(type="nonesuch"), ("head",)),
         (lambda kept: kept["head"].pop("type"), ("head",)),
         (lambda kept: kept.update(network=None), ("network",)),
         (lambda kept: kept["context"].update(lags=-1), ("lags",)),
@@ -206,7 +206,7 @@ def test_a_name_is_registered_once_and_an_unregistered_class_is_not_stored():
         parts.register("head", "joint")(type("Other", (HeadConfig,), {}))
     assert refused.value.fields == ("head",) and parts.registered("head", "joint") is JointHeadConfig
     with pytest.raises(InputError, match="registered are joint, channelwise"):
-        parts.registered("head", "laplace")
+        parts.registered("head", "nonesuch")
     derived = type("Derived", (JointHeadConfig,), {})(components=2)
     config = dataclasses.replace(PRESETS["sensegen"].generator, head=derived)
     with pytest.raises(InputError, match="Derived is not registered"):
