@@ -27,6 +27,13 @@ _FLAGS = {
     "holdout_fraction": "test_fraction",
     "unseen_fraction": "heldout_fraction",
 }
+# The questions of a report's verdict, as `evaluation.metrics.definitions` asks them.
+_QUESTIONS = {
+    "real": "Do the samples look real?",
+    "useful": "Do they work as training data?",
+    "private": "Do they protect the training subjects?",
+    "physiology": "Is the physiology right?",
+}
 _SPLITS = {"heldout": "test", "unseen": "heldout"}
 _NULL_METRICS = ("nearer_to_training", "membership_auc", "membership_tpr", "likelihood_auc", "likelihood_tpr")
 
@@ -190,7 +197,7 @@ def render(card: ModelCard) -> str:
         f"# {card.name}",
         "",
         f"Synthetic series of {', '.join(card.channels)} ({', '.join(dict.fromkeys(card.units))}) at {card.rate:g} "
-        "Hz, made by sensegen_tf. They are not recordings of anybody, and no formal guarantee of privacy is given.",
+        "Hz, made by sensegen_tf. No formal guarantee of privacy is given.",
         "",
         f"**Privacy:** {_privacy(card)}",
         "",
@@ -221,7 +228,7 @@ def _privacy(card):
     found = card.report.get("verdict", {}).get("private")
     if found is None:
         return "not measured. Do not share the model or its samples until it has been."
-    return found["headline"]
+    return f"{found['headline']} The measures are of windows; nothing was measured of a person."
 
 
 def _split(card, name):
@@ -251,7 +258,7 @@ def _quality(card):
     if not card.report:
         return ["No report was made of its samples.", ""]
     lines = ["## How good its samples are", ""]
-    lines += [f"- {answer['headline']}" for answer in card.report["verdict"].values()]
+    lines += [f"- {_QUESTIONS.get(what, what)} {each['headline']}" for what, each in card.report["verdict"].items()]
     lines += ["", "| measure | against | value | 95 % interval | reference |", "|---|---|---|---|---|"]
     for score in card.report["scores"]:
         reference = ""
