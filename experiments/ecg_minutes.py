@@ -1,6 +1,6 @@
 """Whether the ECG model keeps its course: series of five minutes beside real ones of the same length.
 
-    pip install -e ".[ecg,evaluate,report]" && python experiments/ecg_minutes.py --model=MODEL --data_dir=FOLDER
+    pip install -e ".[ecg,evaluate,plots]" && python experiments/ecg_minutes.py --model=MODEL --data_dir=FOLDER
 
 MODEL is an exported `sensegen_ecg` (or its name, for the pretrained one), FOLDER holds MIT-BIH. Keeps
 results/ecg_minutes.json and pictures/ecg_minutes.png.

@@ -1,6 +1,6 @@
 """Runs a study of studies.py, or the flagfile of flags/ with that name, and keeps what came out.
 
-    pip install -e ".[demo,ecg,evaluate,report]" && python experiments/run.py sensegen_accel --data_dir=FOLDER
+    pip install -e ".[demo,ecg,evaluate,plots]" && python experiments/run.py sensegen_accel --data_dir=FOLDER
 
 Any flag of `python -m sensegen_tf.train` may be given too, over those of the study. --seeds=0,1,2 of a flagfile becomes
 the study seeds_NAME. Trainings are kept in experiments/runs/STUDY, so a study that was stopped goes on; the figures go
@@ -15,7 +15,7 @@ import results
 from absl import flags
 from studies import QUICK_REPORT, REPORT, STUDIES, TSBENCH, Study
 
-from sensegen_tf import commands
+from sensegen_tf import commands, train
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import files_in, read_json, write_json
 
@@ -23,9 +23,7 @@ FLAGS = flags.FLAGS
 
 
 def define_flags():
-    """The flags of this program, and those of training, which stand in the flagfiles."""
-    from sensegen_tf import train  # noqa: F401
-
+    """The flags of this program; those of training, which stand in the flagfiles, come with `train`."""
     with commands.topic("Study"):
         flags.DEFINE_list("seeds", [], "in the place of the study's")
         flags.DEFINE_list("only", [], "variants of the study; by default all")
@@ -64,22 +62,6 @@ def changed(config, path, value):
     return dataclasses.replace(config, **{name: value})
 
 
-def base_config():
-    """The `TrainConfig` that the flags say."""
-    from sensegen_tf.training.config import TrainConfig
-    from sensegen_tf.training.learning import LearningConfig
-    from sensegen_tf.training.schedule import SCHEDULES
-
-    steps = {name: FLAGS[name].value for name in ("discriminator_steps", "generator_steps")}
-    return TrainConfig.from_preset(
-        FLAGS.preset,
-        schedule=SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, **steps),
-        learning=commands.from_flags(LearningConfig),
-        precision=FLAGS.precision,
-        calibrate=FLAGS.calibrate,
-    )
-
-
 class Runner:
     """Trains and measures the variants of a study.
 
@@ -91,7 +73,7 @@ class Runner:
 
     def __init__(self, name, study, protocol):
         self._name, self._study, self._protocol = name, study, protocol
-        self._base = base_config()
+        self._base = train.config_from_flags()
 
     def folder(self, variant, seed):
         """Of the run of a variant with a seed."""
@@ -133,15 +115,11 @@ class Runner:
 
     def _train(self, variant, seed):
         """The complete and exported `Run` of a variant with a seed."""
-        import keras
-
         from sensegen_tf.serving.export import export_run
         from sensegen_tf.training import run as training
         from sensegen_tf.training.progress import Interrupt, Progress
         from sensegen_tf.training.run_directory import machine
 
-        # Keras numbers the models of a process; those of a run must have the same names when it is resumed.
-        keras.utils.clear_session()
         folder = self.folder(variant, seed)
         run = training.train(
             self.config(variant, seed),

@@ -1,6 +1,6 @@
 """How the making of shards grows with workers, what the engine itself costs, and what a billion windows take.
 
-    pip install -e ".[ray,report]" && python experiments/scale.py --model=export/models/sensegen_fast
+    pip install -e ".[ray,plots]" && python experiments/scale.py --model=export/models/sensegen_fast
 
 Each case makes shards of 128-sample windows with XLA in processes that are pinned to cores (`taskset`): by the local
 engine on one core, on all cores, in as many processes as there are cores; and over Ray with one worker on one core, and

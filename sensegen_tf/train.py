@@ -97,7 +97,7 @@ commands.only_with(
 )
 
 
-def _config():
+def config_from_flags():
     """The `TrainConfig` that the flags ask for."""
     from sensegen_tf.training import config, learning, schedule
 
@@ -156,7 +156,7 @@ def _print_results(run, results):
     for what, differences in results["spectrum"]["largest_difference_db"].items():
         shown = zip(run.dataset.channels, differences, strict=True)
         print(f"  {what:<10}", ", ".join(f"{channel} {difference:.1f} dB" for channel, difference in shown))
-    drawn = results.get("picture", "not drawn: pip install 'sensegen_tf[report]'")
+    drawn = results.get("picture", "not drawn: pip install 'sensegen_tf[plots]'")
     print(f"SavedModel  {results['model']}\nPicture     {drawn}\nLogs        {run.path}")
     logs = os.path.join(run.path, "logs")
     if os.path.isdir(logs):
@@ -182,7 +182,7 @@ def main() -> int | None:
 
     if FLAGS.report or FLAGS.quick_report:
         evaluation.check_installed()
-    config = _config()
+    config = config_from_flags()
     if FLAGS.strategy == "multi_worker":
         print("waiting for all workers", flush=True)
     distribution = Distribution(FLAGS.strategy)
@@ -194,6 +194,7 @@ def main() -> int | None:
 
 def _train(config, dataset, distribution):
     from sensegen_tf import assess
+    from sensegen_tf.serving import export
     from sensegen_tf.training.run import train
 
     if not distribution.chief:
@@ -219,7 +220,9 @@ def _train(config, dataset, distribution):
     results = results or _export(run)
     _print_results(run, results)
     if FLAGS.report or FLAGS.quick_report:
-        print(f"\n{assess.report(run, results['model'], quick=FLAGS.quick_report).summary}")
+        written = assess.report(run, results["model"], quick=FLAGS.quick_report)
+        export.attach_report(results["model"], written.description)
+        print(f"\n{written.summary}")
     return 0
 
 

@@ -64,7 +64,8 @@ def test_the_report_has_a_verdict_numbers_and_a_progress_bar(report):
     folder, done = report
     found = json.loads((folder / "report.json").read_text())
     assert set(found["verdict"]) == {"real", "useful", "private", "physiology"}
-    assert all(each["grade"] in ("good", "mixed", "bad") for each in found["verdict"].values())
+    assert all(each["grade"] in ("good", "mixed", "bad", "unknown") for each in found["verdict"].values())
+    assert found["verdict"]["private"]["grade"] != "good"
     names = {score["metric"] for score in found["scores"]}
     assert {"c2st", "marginals", "tstr_trees", "membership_auc", "cadence", "gravity", "energy_by_label"} <= names
     for score in found["scores"]:

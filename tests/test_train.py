@@ -194,9 +194,19 @@ def test_the_progress_bar_shows_losses_figures_of_test_windows_and_time_left(tra
 @pytest.mark.process
 @pytest.mark.slow
 def test_training_works_without_the_extras_for_pictures_and_tensorboard(tmp_path):
-    """As after `pip install sensegen_tf[demo]`: the packages of the extra `report` cannot be imported."""
+    """As after `pip install sensegen_tf[demo]`: the packages of the extra `plots` cannot be imported."""
     flags = {**TINY, "outer_iterations": "1"}
     done = run_without(("matplotlib", "tensorboard"), tmp_path, "train", **flags, run_dir=tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert "not drawn: pip install 'sensegen_tf[report]'" in done.stdout
+    assert "not drawn: pip install 'sensegen_tf[plots]'" in done.stdout
     assert not (tmp_path / "run" / "picture.png").exists() and not (tmp_path / "run" / "logs").exists()
+
+
+@pytest.mark.slow
+def test_a_report_stands_in_the_card_of_the_model_that_was_just_exported(tmp_path):
+    flags = {**TINY, "outer_iterations": "1", "quick_report": "true"}
+    done = run("train", **flags, run_dir=tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    written = read_json(tmp_path / "run" / "report" / "report.json")
+    card = read_json(tmp_path / "run" / "model" / "1" / "model_card.json")
+    assert card["report"] == {name: written[name] for name in ("verdict", "scores")}

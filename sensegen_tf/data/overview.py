@@ -24,12 +24,12 @@ def _number(value):
 
 
 def describe_recordings(collection: Collection) -> str:
-    """Recordings, minutes, people, rate and notes; ranges of the channels; events where there are some."""
+    """Recordings, minutes, subjects, rate and notes; ranges of the channels; events where there are some."""
     recordings = collection.recordings
     first, subjects = recordings[0], {recording.subject for recording in recordings}
     minutes = sum(recording.seconds for recording in recordings) / 60
     names = "recording" if len(recordings) == 1 else "recordings"
-    parts = [f"{len(recordings)} {names}, {minutes:.1f} minutes, {len(subjects)} people, {first.rate:g} Hz"]
+    parts = [f"{len(recordings)} {names}, {minutes:.1f} minutes, {len(subjects)} subjects, {first.rate:g} Hz"]
     parts += [f"note: {note}" for note in collection.notes]
     low = np.min([recording.signals.min(0) for recording in recordings], axis=0)
     high = np.max([recording.signals.max(0) for recording in recordings], axis=0)
@@ -65,7 +65,7 @@ def describe_windows(dataset: Dataset) -> str:
     total = sum(split["windows"] for split in splits.values())
     subjects = {subject for split in splits.values() for subject in split["subjects"]}
     seconds = dataset.length / dataset.rate
-    parts = [f"{total} windows of {dataset.length} samples ({seconds:.3g} s), {len(subjects)} people"]
+    parts = [f"{total} windows of {dataset.length} samples ({seconds:.3g} s), {len(subjects)} subjects"]
     labels = sorted({label for split in splits.values() for label in split["labels"]})
     rows = [[label or "(no label)", *(split["labels"].get(label, 0) for split in splits.values())] for label in labels]
     rows = [[*row, sum(row[1:])] for row in rows]
@@ -92,7 +92,7 @@ def draw(collection: Collection, path: str, *, seconds: float = 10.0, most: int 
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("picture needs matplotlib: pip install 'sensegen_tf[report]'", fields=["picture"]) from error
+        raise InputError("picture needs matplotlib: pip install 'sensegen_tf[plots]'", fields=["picture"]) from error
     recordings = collection.recordings
     chosen = np.unique(np.linspace(0, len(recordings) - 1, min(most, len(recordings))).astype(int))
     figure = Figure(figsize=(13, 2.2 * len(chosen)), layout="constrained")

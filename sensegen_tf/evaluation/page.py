@@ -58,10 +58,13 @@ def _inputs(evaluation: Evaluation) -> str:
         for channel, unit in zip(real.channels, real.units, strict=True)
     )
     rate = f" at {real.rate:g} Hz" if real.rate != 1 else ""
+    test = "Test subjects (people never trained on)"
+    if evaluation.test and set(real.subject_names) & set(evaluation.test.subject_names):
+        test = "Test windows (of training subjects, at other times)"
     rows = [
         _input("Training subjects", evaluation.real),
         _input("Held-out windows (of training subjects, not trained on)", evaluation.heldout),
-        _input("Test subjects (people never trained on)", evaluation.test),
+        _input(test, evaluation.test),
         _input("Synthetic windows", evaluation.synthetic),
         f"<li><b>Each window:</b> {real.length} time steps{rate}; {html.escape(names)}</li>",
     ]

@@ -36,7 +36,8 @@ class RecurrentModel(keras.Model):
         precision: str = "float32",
         **kwargs: typing.Any,
     ):
-        super().__init__(**kwargs)
+        # A name of Keras's own choice counts the models of the process, so that a run could not go on in another one.
+        super().__init__(**{"name": type(self).__name__.lower(), **kwargs})
         self.config, self.channels, self.labels, self.seed = config, channels, labels, seed
         self.use_xla, self.precision = use_xla, precision
         self.recurrent = config.network.build_recurrent(seed=seed, use_xla=use_xla, precision=precision)

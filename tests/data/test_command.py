@@ -16,7 +16,7 @@ from tests.conftest import TINY, shared
 def test_inspect_counts_the_har_database_as_published():
     done = run("data", "inspect", source="hapt", data_dir=shared("hapt"))
     assert done.returncode == 0, done.stderr
-    assert "25 people" in done.stdout and "8734 windows of 128 samples" in done.stdout
+    assert "25 subjects" in done.stdout and "8734 windows of 128 samples" in done.stdout
     table = done.stdout.split("\nlabel ")[1].splitlines()[2:9]
     both = {line.rsplit(None, 3)[0]: int(line.split()[-1]) for line in table}
     expected = {
@@ -50,7 +50,7 @@ def test_inspect_counts_the_beats_of_mit_bih_as_published(tmp_path):
 def test_inspect_shows_the_embedded_recordings():
     done = run("data", "inspect", source="watch", window_seconds=2, stride_seconds=1)
     assert done.returncode == 0, done.stderr
-    assert "140 recordings, 81.4 minutes, 10 people, 50 Hz" in done.stdout
+    assert "140 recordings, 81.4 minutes, 10 subjects, 50 Hz" in done.stdout
     assert "windows of 100 samples (2 s)" in done.stdout and "test: 09, 10" in done.stdout
 
 

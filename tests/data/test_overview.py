@@ -16,7 +16,7 @@ def collection():
 
 def test_recordings_are_counted_with_their_ranges_and_events(collection):
     text = overview.describe_recordings(collection)
-    assert "2 recordings, 0.1 minutes, 2 people, 50 Hz" in text and "note: one was skipped" in text
+    assert "2 recordings, 0.1 minutes, 2 subjects, 50 Hz" in text and "note: one was skipped" in text
     lines = [line.split() for line in text.splitlines()]
     assert ["x", "0", "99"] in lines
     assert ["recording", "minutes", "N", "V"] in lines and ["of", "a", "0.0", "2", "1"] in lines
@@ -29,7 +29,7 @@ def test_channels_are_listed_with_their_statistics_and_sensors():
 
 def test_windows_are_counted_by_split_and_label():
     text = overview.describe_windows(dataset(training=windows(4, ["", "run", "run", "sit"]), notes=("too short",)))
-    assert text.startswith("11 windows of 2 samples (0.04 s), 3 people")
+    assert text.startswith("11 windows of 2 samples (0.04 s), 3 subjects")
     lines = [line.split() for line in text.splitlines()]
     assert ["label", "training", "test", "both"] in lines and ["run", "2", "0", "2"] in lines
     assert ["(no", "label)", "1", "7", "8"] in lines and ["all", "4", "7", "11"] in lines

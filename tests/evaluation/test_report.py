@@ -123,6 +123,7 @@ def test_the_page_needs_no_network_and_says_everything(tmp_path):
         "Cadence",
         "<td>training subjects</td>",
         "<td>test subjects</td>",
+        "Test subjects (people never trained on):</b> 80 windows of 8 subjects",
         "Held-out windows (of training subjects, not trained on):</b> 80 windows of 8 subjects",
         "<td>baseline</td>",
         "<td>null</td>",
@@ -140,3 +141,6 @@ def test_the_same_windows_and_settings_give_the_same_numbers(copied):
 def test_the_same_windows_and_settings_give_the_same_page(copied, tmp_path):
     paths = [pathlib.Path(report.write(copied, str(tmp_path / name))) for name in ("a", "b")]
     assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert "Test windows (of training subjects, at other times):</b> 240 windows" in paths[0].read_text(
+        encoding="utf-8"
+    )

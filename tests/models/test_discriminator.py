@@ -53,3 +53,7 @@ def test_it_sees_label_and_increments_where_it_is_configured_to_and_nothing_past
     np.testing.assert_allclose(logits(padded, mask=mask), logits(series[:, :6]), atol=1e-6)
     model.set_increment_unit([0.1])
     assert (logits(series) != before).all()
+
+
+def test_a_models_configuration_is_the_same_however_many_a_process_has_built():
+    assert build().get_config() == build().get_config()
