@@ -15,7 +15,7 @@ import results
 from absl import flags
 from studies import QUICK_REPORT, REPORT, STUDIES, TSBENCH, Study
 
-from sensegen_tf import commands, train
+from sensegen_tf import commands
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import files_in, read_json, write_json
 
@@ -23,7 +23,9 @@ FLAGS = flags.FLAGS
 
 
 def define_flags():
-    """The flags of this program; those of training, which stand in the flagfiles, come with `train`."""
+    """The flags of this program, and those of training, which stand in the flagfiles."""
+    from sensegen_tf import train  # noqa: F401
+
     with commands.topic("Study"):
         flags.DEFINE_list("seeds", [], "in the place of the study's")
         flags.DEFINE_list("only", [], "variants of the study; by default all")
@@ -62,6 +64,13 @@ def changed(config, path, value):
     return dataclasses.replace(config, **{name: value})
 
 
+def base_config():
+    """The `TrainConfig` that the flags say."""
+    from sensegen_tf import train
+
+    return train.config_from_flags()
+
+
 class Runner:
     """Trains and measures the variants of a study.
 
@@ -73,7 +82,7 @@ class Runner:
 
     def __init__(self, name, study, protocol):
         self._name, self._study, self._protocol = name, study, protocol
-        self._base = train.config_from_flags()
+        self._base = base_config()
 
     def folder(self, variant, seed):
         """Of the run of a variant with a seed."""

@@ -26,6 +26,9 @@ with commands.topic("Files"):
 with commands.topic("How much is measured"):
     flags.DEFINE_bool("quick", False, "fewer repeats, no published scores: under a minute instead of about five")
     flags.DEFINE_integer("seed", 0, "seed of all random numbers", lower_bound=0, upper_bound=2**20)
+with commands.topic("What the samples are for"):
+    flags.DEFINE_list("keep", ["label"], "attributes that they shall keep: label")
+    flags.DEFINE_list("hide", ["subject"], "attributes that they shall not reveal: subject")
 with commands.topic("What files do not say of themselves"):
     flags.DEFINE_list("channels", [], "channels to compare; names of the channels where a file has none")
     data_flags.define_columns()
@@ -71,7 +74,8 @@ def main() -> None:
         )
     real, synthetic, test = _read()
     settings = Settings.quick(FLAGS.seed) if FLAGS.quick else Settings(seed=FLAGS.seed)
-    print(run.evaluate(real, synthetic, folder=FLAGS.output, test=test, settings=settings).summary)
+    given = {"test": test, "keep": FLAGS.keep, "hide": FLAGS.hide, "settings": settings}
+    print(run.evaluate(real, synthetic, folder=FLAGS.output, **given).summary)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,19 @@ Example:
 The same command again goes on where a run stopped. --flagfile=F reads flags from a file; flags after it override it.
 """
 
+from __future__ import annotations
+
 import os
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from sensegen_tf import commands, data_flags
+
+if TYPE_CHECKING:
+    from sensegen_tf.training.config import TrainConfig
 
 FLAGS = flags.FLAGS
 
@@ -97,7 +103,7 @@ commands.only_with(
 )
 
 
-def config_from_flags():
+def config_from_flags() -> TrainConfig:
     """The `TrainConfig` that the flags ask for."""
     from sensegen_tf.training import config, learning, schedule
 

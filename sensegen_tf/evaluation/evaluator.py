@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sensegen_tf.data.windows import WindowSet, encode_labels
+from sensegen_tf.errors import InputError
+from sensegen_tf.evaluation.attacks import Attacks, Privacy
 from sensegen_tf.evaluation.baselines import (
     FEWEST_SUBJECTS,
     Pair,
@@ -20,15 +22,18 @@ from sensegen_tf.evaluation.baselines import (
     subjects_are_known,
 )
 from sensegen_tf.evaluation.inputs import check_comparable
-from sensegen_tf.evaluation.metrics import fidelity, physiology, privacy, published, utility
+from sensegen_tf.evaluation.metrics import fidelity, physiology, published, utility
 from sensegen_tf.evaluation.metrics.c2st import LabelledWindows, WindowClassifier, c2st_accuracy
 from sensegen_tf.evaluation.metrics.definitions import AGAINST, METRICS
+from sensegen_tf.evaluation.metrics.identity import Impersonation
 from sensegen_tf.evaluation.scores import Reference, Score, make_score
 from sensegen_tf.evaluation.settings import Settings
 
 __all__ = ["Evaluation", "Progress", "Settings", "check_comparable", "evaluate"]
 
-_LOWEST_RATE = {"motion": 10, "heart": 50}
+# Attributes that samples can keep, and that they can hide.
+KEPT, HIDDEN = ("label",), ("subject",)
+_LOWEST_RATE = {"motion": 10, "heart": 60}
 _NO_TEST = "it needs windows of test subjects, people never trained on"
 # (real rows, synthetic rows, number of the repeat) -> metric -> value.
 _Measure = Callable[[np.ndarray, np.ndarray, int], dict[str, float]]
@@ -40,7 +45,7 @@ class Progress(NamedTuple):
     Attributes:
       what: is done now.
       step: its number, from 1.
-      steps: how many there will be.
+      steps: how many there will be at most.
     """
 
     what: str
@@ -56,11 +61,13 @@ class Evaluation:
       real, synthetic, test, heldout: the windows that were measured; test and heldout may be None.
       scores: of all metrics.
       confusions: classifier -> name of the pair -> counts [classes, classes]; see `utility.compare`.
+      impersonations: what was found with every signature of a subject.
       measured: "motion" or "heart" -> what was measured in all windows, in the order of `kinds`.
       kinds: M strings, see `baselines.Pool`.
       missing: what could not be measured -> why.
       notes: what a reader must know of how it was measured.
       settings: how much was measured.
+      keep, hide: the attributes that the samples shall keep, and those that they shall not reveal.
     """
 
     real: WindowSet
@@ -69,11 +76,14 @@ class Evaluation:
     heldout: WindowSet | None
     scores: tuple[Score, ...]
     confusions: dict[str, dict[str, np.ndarray]]
+    impersonations: tuple[Impersonation, ...]
     measured: dict[str, Any]
     kinds: np.ndarray
     missing: dict[str, str]
     notes: tuple[str, ...]
     settings: Settings
+    keep: tuple[str, ...]
+    hide: tuple[str, ...]
 
     def find(self, metric: str, against: str = "training") -> Score | None:
         """The score of a metric, or None where it was not measured."""
@@ -91,6 +101,8 @@ def evaluate(
     *,
     test: WindowSet | None = None,
     heldout: WindowSet | None = None,
+    keep: Sequence[str] = ("label",),
+    hide: Sequence[str] = ("subject",),
     settings: Settings | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Evaluation:
@@ -101,6 +113,8 @@ def evaluate(
       synthetic: windows to evaluate.
       test: windows of test subjects, people never trained on. Without them, utility and privacy cannot be measured.
       heldout: windows of training subjects that were not trained on; for the classifier two-sample test alone.
+      keep: attributes that the samples shall keep: "label".
+      hide: attributes that they shall not reveal: "subject".
       settings: how much is measured; None for the usual `Settings()`.
       progress: called before each step, about a hundred times.
 
@@ -108,7 +122,7 @@ def evaluate(
       Scores and what the report needs beside them; `report.write` writes the report.
 
     Raises:
-      InputError: see `inputs.check_comparable`.
+      InputError: see `inputs.check_comparable`; or an attribute that is not known.
 
     Example:
       >>> rng = np.random.default_rng(0)
@@ -125,7 +139,23 @@ def evaluate(
     settings = settings or Settings()
     given = {"real": real, "synthetic": synthetic, "test": test, "heldout": heldout}
     sets = {name: windows.subsample(settings.windows) for name, windows in given.items() if windows is not None}
-    return _Evaluator(sets, settings, progress or (lambda _: None)).evaluate()
+    attributes = _Attributes(*(_known(*each) for each in (("keep", keep, KEPT), ("hide", hide, HIDDEN))))
+    return _Evaluator(sets, attributes, settings, progress or (lambda _: None)).evaluate()
+
+
+class _Attributes(NamedTuple):
+    """What the samples shall keep, and what they shall hide."""
+
+    keep: tuple[str, ...]
+    hide: tuple[str, ...]
+
+
+def _known(field, names, known):
+    """Attributes, if they are known."""
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise InputError(f"{field}: there is no attribute {unknown[0]}; there is {', '.join(known)}", fields=[field])
+    return tuple(names)
 
 
 def _classes(*sets):
@@ -136,8 +166,8 @@ def _classes(*sets):
 class _Evaluator:
     """One evaluation: what is measured, in which order, and what is missing."""
 
-    def __init__(self, sets, settings, progress):
-        self._sets, self._settings, self._progress = sets, settings, progress
+    def __init__(self, sets, attributes, settings, progress):
+        self._sets, self._attributes, self._settings, self._progress = sets, attributes, settings, progress
         self._real, self._synthetic, self._test = sets["real"], sets["synthetic"], sets.get("test")
         self._pool = make_pool(**sets)
         self._missing = {}
@@ -147,7 +177,8 @@ class _Evaluator:
         measured = self._measure_physiology()
         scores = self._compare(measured)
         found = self._measure_utility()
-        scores += found.scores + self._measure_privacy()
+        attacked = self._measure_privacy(measured)
+        scores += found.scores + attacked.scores
         order, against = list(METRICS), list(AGAINST)
         scores.sort(key=lambda each: (order.index(each.metric), against.index(each.against)))
         return Evaluation(
@@ -157,11 +188,13 @@ class _Evaluator:
             heldout=self._sets.get("heldout"),
             scores=tuple(scores),
             confusions=found.confusions,
+            impersonations=tuple(attacked.impersonations),
             measured=measured,
             kinds=self._pool.kinds,
             missing=self._missing,
             notes=self._notes(),
             settings=self._settings,
+            **self._attributes._asdict(),
         )
 
     def _count_steps(self):
@@ -172,7 +205,9 @@ class _Evaluator:
         steps += (sets + ("heldout" in self._sets)) * sum(settings.c2st) if all(settings.c2st) else 0
         steps += len(self._physiology_columns())
         if self._test is not None:
-            steps += 3
+            sets = (self._real, self._test)
+            subjects = [len(each.subject_names) for each in sets] if subjects_are_known(*sets) else []
+            steps += Attacks.count(settings, subjects=subjects, heart="heart" in self._physiology_columns())
         if self._utility_missing() is None:
             steps += settings.trees + settings.networks
         return steps
@@ -304,7 +339,7 @@ class _Evaluator:
         if not measured and "physiology" not in self._missing:
             self._missing["physiology"] = (
                 "no channel is known to be an acceleration (unit g or m/s^2, at least 10 Hz) or an ECG (mV, at least "
-                f"50 Hz); the units are {', '.join(self._real.units)}, the rate {self._real.rate:g} Hz"
+                f"60 Hz); the units are {', '.join(self._real.units)}, the rate {self._real.rate:g} Hz"
             )
         return measured
 
@@ -340,29 +375,18 @@ class _Evaluator:
             progress=self._begin,
         )
 
-    def _measure_privacy(self):
+    def _measure_privacy(self, measured):
         if self._test is None:
             self._missing["private"] = _NO_TEST
-            return []
-        settings = self._settings
-        self._begin("nearest neighbours")
-        neighbours = privacy.Neighbours(
-            self._pool, largest=settings.privacy_windows, shift_step=settings.shift_step, seed=settings.seed
-        )
-        self._begin("membership inference from samples")
-        scores = neighbours.measure()
-        self._begin("membership inference from the likelihood")
-        return scores + self._likelihood_attack()
-
-    def _likelihood_attack(self):
-        if self._real.log_likelihood is None or self._test.log_likelihood is None:
-            self._missing["likelihood"] = "no log_likelihood came with the windows of training and test subjects"
-            return []
-        members, others = (self._pool.subjects[self._pool.rows(kind)] for kind in ("training", "test"))
-        return privacy.likelihood_attack(
-            self._real.log_likelihood,
-            self._test.log_likelihood,
-            member_subjects=members,
-            other_subjects=others,
-            seed=self._settings.seed,
-        )
+            return Privacy([], [], {})
+        found = Attacks(
+            self._pool,
+            training=self._real,
+            test=self._test,
+            known=subjects_are_known(self._real, self._test),
+            heart=measured.get("heart"),
+            settings=self._settings,
+            progress=self._begin,
+        ).measure()
+        self._missing |= found.missing
+        return found

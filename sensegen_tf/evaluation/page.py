@@ -5,23 +5,35 @@ from __future__ import annotations
 import html
 
 import plotly.io
+from plotly.graph_objects import Figure
 from plotly.offline import get_plotlyjs
 
 from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.evaluation.evaluator import Evaluation
-from sensegen_tf.evaluation.metrics.definitions import AGAINST, QUESTIONS
-from sensegen_tf.evaluation.plots import figures
+from sensegen_tf.evaluation.metrics.definitions import AGAINST, QUESTIONS, SIGNATURES
+from sensegen_tf.evaluation.plots import figures, privacy
 from sensegen_tf.evaluation.scores import Score
-from sensegen_tf.evaluation.verdict import Answer, answers
+from sensegen_tf.evaluation.verdict import Answer, answer, answers
 
 _WIDE = ("Every measure", "Confusion")
 _CAPTIONS = {
     "Every measure": "Each value divided by the bound of its baseline or null, both above chance. "
     "Right of the dotted line, samples are worse than the bound.",
     "Confusion": "Rows are the true labels, columns the recognised ones; shares of the true label.",
+    "What the samples keep": "What is read from the samples. Attributes that shall be kept should reach their mark, "
+    "hidden ones should not pass theirs.",
+    "Who the samples pass for": "A window beyond the dotted line is nearer to somebody who was trained on than 95 % of "
+    "the windows of test subjects are. Samples should lie where test subjects lie.",
     "All windows as points": "Each point is a window. Samples should lie where real windows lie, but not on them.",
 }
-_MISSING = {**QUESTIONS, "likelihood": "Membership inference from the likelihood", "published": "Published scores"}
+_MISSING = {
+    **QUESTIONS,
+    **{f"impersonation_{name}": f"Impersonation ({title})" for name, title in SIGNATURES.items()},
+    "identity": "Impersonation",
+    "likelihood": "Membership inference from the likelihood",
+    "published": "Published scores",
+    "tpr": "TPR at 1 % FPR of a subject's membership",
+}
 _HEADS = ("measure", "", "against", "value", "95 % interval", "reference", "its 95 % interval", "kind", "better")
 
 
@@ -33,7 +45,8 @@ def render(evaluation: Evaluation) -> str:
         verdict="".join(_card(each) for each in answers(evaluation)),
         notes="".join(f"<p class='note'><b>Note.</b> {html.escape(note)}</p>" for note in evaluation.notes),
         inputs=_inputs(evaluation),
-        figures=_figures(evaluation),
+        privacy=_privacy(evaluation),
+        figures="".join(_sections(figures.draw_all(evaluation), "figure")),
         tables="".join(_table(evaluation, question) for question in QUESTIONS),
         missing=_missing(evaluation),
     )
@@ -82,20 +95,31 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _figures(evaluation: Evaluation) -> str:
+def _privacy(evaluation: Evaluation) -> str:
+    """What to do, then why, then the figures."""
+    found = answer(evaluation, "private")
+    advice = " ".join(found.advice) or "Do not share these samples: nothing was measured of their privacy."
+    drawn = "".join(_sections(privacy.draw_all(evaluation), "privacy"))
+    return (
+        f"<p class='action {found.grade}'>{html.escape(advice)}</p><p>{html.escape(found.headline)}</p>"
+        f"<div class='figures'>{drawn}</div>"
+    )
+
+
+def _sections(drawn: dict[str, Figure], prefix: str) -> list[str]:
     sections = []
-    for number, (title, figure) in enumerate(figures.draw_all(evaluation).items()):
+    for number, (title, figure) in enumerate(drawn.items()):
         body = plotly.io.to_html(
             figure,
             full_html=False,
             include_plotlyjs=False,
-            div_id=f"figure-{number}",
+            div_id=f"{prefix}-{number}",
             config={"responsive": True, "displayModeBar": False},
         )
         wide = " wide" if title.startswith(_WIDE) else ""
         caption = "".join(f"<p>{text}</p>" for start, text in _CAPTIONS.items() if title.startswith(start))
         sections.append(f'<section class="figure{wide}"><h3>{html.escape(title)}</h3>{caption}{body}</section>')
-    return "".join(sections)
+    return sections
 
 
 def _table(evaluation: Evaluation, question: str) -> str:
@@ -157,6 +181,7 @@ ul { margin: .2em 0; padding-left: 1.2em; }
 .figures { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); }
 .figure { background: #fff; border-radius: 8px; padding: 4px 10px; min-width: 0; overflow: hidden; }
 .figure p { margin: 0; font-size: .9em; color: #4a5661; }
+.action { font-weight: 600; background: #fff; border-left: 6px solid #8a949e; padding: 6px 12px; }
 .wide { grid-column: 1 / -1; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; background: #fff; font-size: .88em; width: 100%; }
 th, td { padding: 4px 8px; border-bottom: 1px solid #e1e6ea; text-align: left; } .number { white-space: nowrap; }
@@ -180,6 +205,8 @@ _PAGE = """<!DOCTYPE html>
 <h1>Are these samples real, useful and private?</h1>
 <div class="cards" id="verdict">{verdict}</div>
 {notes}
+<h2 id="privacy">Privacy</h2>
+{privacy}
 <h2>How to read this report</h2>
 <p>The samples are the synthetic windows. Each measure stands beside a reference:</p>
 <dl>

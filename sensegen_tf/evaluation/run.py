@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tqdm
@@ -47,11 +48,13 @@ def evaluate(
     test: WindowSet | None = None,
     heldout: WindowSet | None = None,
     settings: Settings | None = None,
+    keep: Sequence[str] = ("label",),
+    hide: Sequence[str] = ("subject",),
 ) -> Written:
     """Evaluates windows, showing progress on stderr, and writes `report.html` and `report.json`.
 
     Args:
-      real, synthetic, test, heldout, settings: see `evaluator.evaluate`.
+      real, synthetic, test, heldout, settings, keep, hide: see `evaluator.evaluate`.
       folder: for the report; made if missing.
 
     Returns:
@@ -71,8 +74,9 @@ def evaluate(
             bar.update()
 
         evaluation = evaluator.evaluate(
-            real, synthetic, test=test, heldout=heldout, settings=settings or Settings(), progress=progress
+            real, synthetic, test=test, heldout=heldout, keep=keep, hide=hide, settings=settings, progress=progress
         )
+        bar.total = bar.n + 1
         bar.set_postfix_str("drawing")
         path = report.write(evaluation, folder)
         bar.update()

@@ -25,6 +25,11 @@ class Settings:
       networks: repeats of the utility with a network; 0 leaves the network out.
       privacy_windows: most windows of each kind for the attacks.
       shift_step: of the shifts in time at which windows are compared for privacy, in time steps.
+      identity_series: most windows of each kind that are compared with subjects; 0 leaves identity out.
+      identity_windows: most windows that stand for the training subjects, see `identity.choose_rows`.
+      identity_steps: of the training of each embedding of subjects.
+      slice_series: the same as `identity_series` for slicing DTW, which is slow; 0 leaves it out.
+      slice_pairs: most pairs of slices; where more would be needed, slicing DTW is left out.
 
     Example:
       >>> Settings.quick(seed=3).repeats
@@ -43,6 +48,11 @@ class Settings:
     networks: int = 3
     privacy_windows: int = 4000
     shift_step: int = 2
+    identity_series: int = 10_000
+    identity_windows: int = 8000
+    identity_steps: int = 400
+    slice_series: int = 200
+    slice_pairs: int = 5_000_000
 
     @classmethod
     def quick(cls, seed: int = 0) -> Settings:
@@ -60,6 +70,10 @@ class Settings:
             networks=0,
             privacy_windows=1000,
             shift_step=8,
+            identity_series=1000,
+            identity_windows=1000,
+            identity_steps=100,
+            slice_series=0,
         )
 
     def seed_of(self, number: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from sensegen_tf.evaluation.attacks import FEWEST_SUBJECTS
 from sensegen_tf.evaluation.evaluator import Evaluation
 from sensegen_tf.evaluation.metrics.definitions import LOWER, QUESTIONS
 from sensegen_tf.evaluation.scores import BASELINE, Score
@@ -12,11 +13,13 @@ from sensegen_tf.evaluation.scores import BASELINE, Score
 _MOST_NAMED = 3
 # Samples that lie near to what was trained on reveal nobody by that alone.
 _HINT = "nearer_to_training"
+_IMPERSONATION = "impersonation_"
+# Measures of people, beside those of windows.
+_OF_SUBJECTS = (_IMPERSONATION, "linked_", "subject_")
+_GUARANTEE = "Only differential privacy gives a guarantee."
 _ALL_GOOD = {
     "real": "Yes. None of {measures} lies outside the range of real recordings.",
     "useful": "Yes. Classifiers learn as much from the samples as from real recordings.",
-    "private": "Not shown. {measures} of windows found no leak of training data, but nothing was measured of a person. "
-    "Only differential privacy gives a guarantee.",
     "physiology": "Yes. None of {measures} lies outside the range of real recordings.",
 }
 _OUTSIDE = "Outside the range of real recordings: {failed} of {measures}."
@@ -25,8 +28,6 @@ _NOT_GOOD = {
     ("real", "bad"): f"No. {_OUTSIDE}",
     ("useful", "mixed"): "In part. Some classifiers learn less from the samples than from real recordings.",
     ("useful", "bad"): "No. Classifiers learn less from the samples than from real recordings.",
-    ("private", "mixed"): "Perhaps not. The samples lie close to the windows trained on, but no attack succeeded.",
-    ("private", "bad"): "No. {failed} of {measures} found a leak of training data.",
     ("physiology", "mixed"): f"In part. {_OUTSIDE}",
     ("physiology", "bad"): f"No. {_OUTSIDE}",
 }
@@ -39,7 +40,7 @@ class Answer:
     Attributes:
       question: a key of `QUESTIONS`.
       grade: "good" (every measure passes), "mixed" (at least half do; for privacy: only closeness was found), "bad", or
-        "unknown" (also for privacy where every measure passes, since none is of a person).
+        "unknown" (also for privacy where every measure passes, but none is of a person, or there are few people).
       headline: the answer in a sentence or two.
       failing: what is wrong, worst first, a sentence each.
       advice: what to do, a sentence or two each.
@@ -82,24 +83,55 @@ def answer(evaluation: Evaluation, question: str) -> Answer:
     failed = sorted((s for s in decided if not s.passed), key=_margin)
     measures = "1 measure" if len(decided) == 1 else f"{len(decided)} measures"
     counts = {"measures": measures, "failed": len(failed)}
-    if not failed:
-        # Measures of windows cannot show that people are protected.
-        grade = "unknown" if question == "private" else "good"
-        return Answer(question=question, grade=grade, headline=_ALL_GOOD[question].format(**counts))
     if question == "private":
-        # One leak is a leak, however many other attacks failed.
-        grade = "mixed" if all(s.metric == _HINT for s in failed) else "bad"
-    else:
-        grade = "mixed" if 2 * len(failed) <= len(decided) else "bad"
-    # The worst score of each metric.
+        return _answer_private(evaluation, decided, failed)
+    if not failed:
+        return Answer(question=question, grade="good", headline=_ALL_GOOD[question].format(**counts))
+    grade = "mixed" if 2 * len(failed) <= len(decided) else "bad"
+    return _of_worst(failed, question=question, grade=grade, headline=_NOT_GOOD[question, grade].format(**counts))
+
+
+def _of_worst(failed, **answered):
+    """An answer with the worst score of each metric."""
     worst = sorted({s.metric: s for s in reversed(failed)}.values(), key=_margin)[:_MOST_NAMED]
     return Answer(
-        question=question,
-        grade=grade,
-        headline=_NOT_GOOD[question, grade].format(**counts),
         failing=tuple(_sentence(s) for s in worst),
         advice=tuple(dict.fromkeys(s.definition.advice for s in worst)),
+        **answered,
     )
+
+
+def _answer_private(evaluation, decided, failed):
+    """One leak is a leak, however many other attacks failed; and no leak found is no proof."""
+    subjects = set(evaluation.real.subject_names) | set(evaluation.test.subject_names)
+    few = len(subjects) < FEWEST_SUBJECTS
+    measures = "1 measure" if len(decided) == 1 else f"{len(decided)} measures"
+    impersonating = [s for s in failed if s.metric.startswith(_IMPERSONATION)]
+    if failed:
+        grade = "mixed" if all(s.metric == _HINT for s in failed) else "bad"
+        headline = f"No. {len(failed)} of {measures} found a leak of training data."
+        if impersonating:
+            worst = max(impersonating, key=lambda s: s.value)
+            headline = f"No. {worst.value:.0%} of the samples pass for people who were trained on; by chance 5% would."
+        elif grade == "mixed":
+            headline = "Perhaps not. The samples lie close to the windows trained on, but no attack succeeded."
+        if few:
+            headline += f" {len(subjects)} people are few: other figures may hide more."
+        return _of_worst(failed, question="private", grade=grade, headline=headline)
+    of_subjects = [s for s in decided if s.metric.startswith(_OF_SUBJECTS)]
+    grade, advice = "unknown", "Do not share these samples on the strength of this report. " + _GUARANTEE
+    if few:
+        headline = (
+            f"Nobody can tell. {measures} found no leak, but {len(subjects)} people are too few to show that people "
+            f"are protected; it takes {FEWEST_SUBJECTS}."
+        )
+    elif not any(s.metric.startswith(_IMPERSONATION) for s in of_subjects):
+        headline = f"Not shown. {measures} found no leak of training data, but none shows who the samples pass for."
+    else:
+        grade = "good"
+        headline = f"No leak was found by {measures}, {len(of_subjects)} of them of people, not of windows."
+        advice = f"Let whoever is responsible for data protection read these figures before you share. {_GUARANTEE}"
+    return Answer(question="private", grade=grade, headline=headline, advice=(advice,))
 
 
 def answers(evaluation: Evaluation) -> list[Answer]:

@@ -228,7 +228,9 @@ def _privacy(card):
     found = card.report.get("verdict", {}).get("private")
     if found is None:
         return "not measured. Do not share the model or its samples until it has been."
-    return f"{found['headline']} The measures are of windows; nothing was measured of a person."
+    of_subjects = any(score["metric"].startswith("impersonation_") for score in card.report["scores"])
+    windows = "" if of_subjects else " The measures are of windows; nothing was measured of a person."
+    return found["headline"] + windows
 
 
 def _split(card, name):

@@ -12,7 +12,7 @@ from sensegen_tf.evaluation.evaluator import Settings, evaluate
 from tests.evaluation.cheats import assert_caught, cheat
 from tests.evaluation.conftest import walkers
 
-NOTHING = Settings(repeats=(0, 0), c2st=(0, 0), published=(0, 0), trees=0, networks=0, shift_step=2)
+NOTHING = Settings(repeats=(0, 0), c2st=(0, 0), published=(0, 0), trees=0, networks=0, shift_step=2, identity_series=0)
 STATISTICS = dataclasses.replace(NOTHING, repeats=(3, 8), group_windows=120)
 UTILITY = dataclasses.replace(NOTHING, trees=1)
 C2ST = dataclasses.replace(NOTHING, c2st=(2, 4), classifier_windows=240, c2st_epochs=5)
@@ -85,7 +85,7 @@ def test_what_looks_wrong(real, change, caught, passed):
 def test_the_training_set_returned(noise, real, test):
     copies = real.values + noise * real.values.std((0, 1)) * np.random.default_rng(0).normal(size=real.values.shape)
     found = evaluate(real, cheat(real, copies), test=test, settings=NOTHING)
-    for metric in ("close_copies", "membership_auc", "membership_tpr"):
+    for metric in ("close_copies", "membership_auc", "subject_membership_auc"):
         assert_caught(found.find(metric), 1.1)
     assert found.find("close_copies").reference.kind == "baseline"
     assert found.find("membership_auc").reference.kind == "null"

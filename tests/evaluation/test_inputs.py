@@ -57,7 +57,13 @@ def test_windows_that_nobody_described():
     rng = np.random.default_rng(0)
     real, synthetic, test = (WindowSet(values=rng.normal(size=[100, 16, 1])) for _ in range(3))
     found = evaluate(real, synthetic, test=test, settings=dataclasses.replace(STATISTICS, trees=1))
-    assert found.real.rate == 1 and set(found.missing) == {"useful", "physiology", "published", "likelihood"}
+    assert found.real.rate == 1 and set(found.missing) == {
+        "useful",
+        "physiology",
+        "published",
+        "likelihood",
+        "identity",
+    }
     assert "stretches" in found.notes[0] and len(found.notes) == 1
     # The stretches of two sets of the same name are not taken for one another.
     assert found.find("membership_auc").passed and not found.find("cross_correlation")

@@ -30,7 +30,7 @@ def steps():
 def honest(steps):
     """Other subjects in the place of samples, with every kind of measure but those that train networks."""
     heldout = walkers(0, each=60).take(slice(0, None, 2))
-    settings = dataclasses.replace(STATISTICS, trees=1)
+    settings = dataclasses.replace(STATISTICS, trees=1, identity_series=200, identity_steps=10, slice_series=5)
     sets = {"test": scored(1), "heldout": heldout, "settings": settings}
     return evaluate(scored(0), walkers(2), **sets, progress=steps.append)
 
@@ -55,21 +55,23 @@ def test_the_description_holds_every_number(honest):
     assert found["inputs"]["heldout"]["windows"] == 240 and found["inputs"]["length"] == 64
     kinds = {score["metric"]: score["reference"] for score in found["scores"]}
     assert kinds["marginals"] == kinds["tstr_trees"] == kinds["close_copies"] == "baseline"
-    assert kinds["membership_auc"] == kinds["likelihood_tpr"] == kinds["nearer_to_training"] == "null"
+    assert kinds["membership_auc"] == kinds["subject_likelihood_auc"] == kinds["nearer_to_training"] == "null"
     assert kinds["trtr_trees"] is None
     assert {score["against"] for score in found["scores"]} == {"training", "test"}
     for score in found["scores"]:
         assert score["low"] <= score["value"] + 1e-9 and score["value"] <= score["high"] + 1e-9, score
     assert np.sum(found["confusions"]["counts"]["trees"]["tstr"]) == 240
-    assert set(found["not_measured"]) == {"published"}
+    missing = {"published", "tpr", "impersonation_embedding", "impersonation_slices"}
+    assert set(found["not_measured"]) == missing
 
 
 def test_the_verdict_is_good_where_nothing_fails(honest):
     for question in ("real", "useful", "physiology"):
         assert answer(honest, question).grade == "good"
-    # No measure is of a person yet, so nothing shows that people are protected.
+    # Sixteen people are too few to show that people are protected.
     found = answer(honest, "private")
-    assert found.grade == "unknown" and "differential privacy" in found.headline
+    assert found.grade == "unknown" and "16 people are too few" in found.headline
+    assert found.advice[0].startswith("Do not share") and "differential privacy" in found.advice[0]
 
 
 def test_the_verdict_on_a_copied_training_set(copied):

@@ -50,11 +50,29 @@ class LabelledWindows(NamedTuple):
     classes: np.ndarray
 
 
-class WindowClassifier:
-    """Classifies windows. One object may be fitted many times: each time it starts anew from its seed.
+class WindowFeatures:
+    """A network's view of windows: standardised values and, so that it sees the sensor's noise, their increments.
 
-    Its inputs are the standardised values and, so that it sees the sensor's noise, their increments on a scale that is
-    linear for small ones and logarithmic for large ones (arcsinh, in units of the median increment).
+    Increments are on a scale that is linear for small ones and logarithmic for large ones (arcsinh, in units of the
+    median increment).
+
+    Args:
+      values: the windows that set the scales, [N, T, C].
+    """
+
+    def __init__(self, values: np.ndarray):
+        self._mean, self._std = values.mean((0, 1)), np.maximum(values.std((0, 1)), 1e-12)
+        self._increment = np.maximum(np.median(np.abs(np.diff(values, axis=1)), (0, 1)), 1e-6 * self._std)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Features of windows [N, T, C]: float32 [N, T, 2 C]."""
+        increments = np.diff(values, axis=1, prepend=values[:, :1])
+        scaled = [(values - self._mean) / self._std, np.arcsinh(increments / self._increment)]
+        return np.concatenate(scaled, -1).astype(np.float32)
+
+
+class WindowClassifier:
+    """Classifies `WindowFeatures`. One object may be fitted many times: each time it starts anew from its seed.
 
     Args:
       length, channels: T and C.
@@ -90,11 +108,6 @@ class WindowClassifier:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
         self._optimizer.learning_rate = _LEARNING_RATE
 
-    def _features(self, values):
-        increments = np.diff(values, axis=1, prepend=values[:, :1])
-        scaled = [(values - self._mean) / self._std, np.arcsinh(increments / self._increment)]
-        return np.concatenate(scaled, -1).astype(np.float32)
-
     def fit(self, training: LabelledWindows, validation: LabelledWindows, *, seed: int) -> WindowClassifier:
         """Trains until the loss on the validation windows has not fallen for six epochs; keeps the best weights.
 
@@ -107,8 +120,7 @@ class WindowClassifier:
           Itself.
         """
         values, classes = training
-        self._mean, self._std = values.mean((0, 1)), np.maximum(values.std((0, 1)), 1e-12)
-        self._increment = np.maximum(np.median(np.abs(np.diff(values, axis=1)), (0, 1)), 1e-6 * self._std)
+        self._features = WindowFeatures(values)
         self._start(seed)
         features, validation_features = self._features(values), self._features(validation.values)
         rng = np.random.default_rng(seed)

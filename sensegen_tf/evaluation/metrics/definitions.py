@@ -113,7 +113,24 @@ _LEAK = (
     "Do not share these samples. Train on more subjects, for fewer steps or with a smaller model, and evaluate again. "
     "Only differential privacy gives a guarantee."
 )
+_IMPERSONATION = (
+    "Treat these samples as recordings of the people trained on. Train on many more people, without anything that is "
+    "stored for one of them, and evaluate again."
+)
 _LEAK_OF_MODEL = f"Do not share the model. {_LEAK}"
+
+# Attack -> what it attacks, what the attacker has, what failing samples do, what to do.
+_ATTACKS = {
+    "membership": ("samples", "samples", "let an attacker infer", _LEAK),
+    "density": ("the density of samples", "samples", "let an attacker infer by their density", _LEAK),
+    "likelihood": ("the likelihood", "model", "come from a model whose likelihood shows", _LEAK_OF_MODEL),
+}
+# Signature of a subject -> in words.
+SIGNATURES = {
+    "beat": "median beat",
+    "embedding": "learnt embedding",
+    "slices": "slicing DTW",
+}
 
 METRICS = {
     "c2st": _real(
@@ -223,6 +240,57 @@ METRICS = {
             ("augmented", "Whether adding the samples to the real windows helps."),
         )
     },
+    **{
+        f"impersonation_{name}": _private(
+            f"impersonation ({title})",
+            "Share of the samples that come nearer to somebody who was trained on than 95 % of the windows of test "
+            "subjects do. 0.05 is chance.",
+            failing="pass for people who were trained on",
+            advice=_IMPERSONATION,
+            chance=0.05,
+        )
+        for name, title in SIGNATURES.items()
+    },
+    **{
+        f"control_{name}": _private(
+            f"real windows of training subjects, by the same measure ({title})",
+            "The same share of other real windows of the training subjects: what this signature can see at all.",
+            failing="",
+            advice="",
+            chance=0.05,
+        )
+        for name, title in SIGNATURES.items()
+    },
+    **{
+        f"linked_{name}": _private(
+            f"linked to training rather than test subjects ({title})",
+            "Share of the samples whose nearest subject was trained on, among equally many training and test subjects. "
+            "0.5 is chance.",
+            failing="are linked to people who were trained on more often than to others",
+            advice=_IMPERSONATION,
+            chance=0.5,
+        )
+        for name, title in SIGNATURES.items()
+    },
+    **{
+        f"control_linked_{name}": _private(
+            f"real windows of training subjects linked to them ({title})",
+            "The same share of other real windows of the training subjects: what this signature can see at all.",
+            failing="",
+            advice="",
+            chance=0.5,
+        )
+        for name, title in SIGNATURES.items()
+    },
+    **{
+        f"evenness_{name}": _private(
+            f"evenness of the impersonation ({title})",
+            "Effective number of training subjects whom the impersonating samples pass for, as a share of all.",
+            failing="",
+            advice="",
+        )
+        for name, title in SIGNATURES.items()
+    },
     "nearer_to_training": _private(
         "nearer to training subjects than to test subjects",
         "Share of the samples whose nearest real window was trained on, among equally many windows of training and "
@@ -237,34 +305,36 @@ METRICS = {
         failing="contain near copies of windows trained on",
         advice=_LEAK,
     ),
-    "membership_auc": _private(
-        "membership inference from samples (AUC)",
-        "An attacker who has the samples guesses which real windows were trained on. 0.5 is chance, 1 is always right.",
-        failing="let an attacker infer which recordings were trained on",
-        advice=_LEAK,
-        chance=0.5,
-    ),
-    "membership_tpr": _private(
-        "membership inference from samples (TPR at 1 % FPR)",
-        "Share of the windows trained on that this attacker finds while 1 % of the others are falsely accused. 0.01 is "
-        "chance.",
-        failing="let an attacker find some of the windows trained on with near certainty",
-        advice=_LEAK,
-    ),
-    "likelihood_auc": _private(
-        "membership inference from the likelihood (AUC)",
-        "An attacker who has the model guesses from its likelihood which real windows were trained on. 0.5 is chance.",
-        failing="come from a model whose likelihood shows which recordings were trained on",
-        advice=_LEAK_OF_MODEL,
-        chance=0.5,
-    ),
-    "likelihood_tpr": _private(
-        "membership inference from the likelihood (TPR at 1 % FPR)",
-        "Share of the windows trained on that this attacker finds while 1 % of the others are falsely accused. 0.01 is "
-        "chance.",
-        failing="come from a model whose likelihood identifies some of the windows trained on with near certainty",
-        advice=_LEAK_OF_MODEL,
-    ),
+    **{
+        f"{name}_auc": _private(
+            f"membership inference from {source} (AUC)",
+            f"An attacker who has the {what} guesses which windows were trained on. 0.5 is chance, 1 is always right.",
+            failing=f"{failing} which windows were trained on",
+            advice=advice,
+            chance=0.5,
+        )
+        for name, (source, what, failing, advice) in _ATTACKS.items()
+    },
+    **{
+        f"subject_{name}_auc": _private(
+            f"membership of a subject, from {source} (AUC)",
+            "The same attacker, with all windows of a subject, guesses which subjects were trained on. 0.5 is chance.",
+            failing=f"{failing} which people were trained on",
+            advice=advice,
+            chance=0.5,
+        )
+        for name, (source, what, failing, advice) in _ATTACKS.items()
+    },
+    **{
+        f"subject_{name}_tpr": _private(
+            f"membership of a subject, from {source} (TPR at 1 % FPR)",
+            "Share of the training subjects whom this attacker finds while 1 % of the test subjects are falsely "
+            "accused. 0.01 is chance.",
+            failing=f"{failing} with near certainty that some of the people were trained on",
+            advice=advice,
+        )
+        for name, (source, what, failing, advice) in _ATTACKS.items()
+    },
     "cadence": _physiology(
         "cadence",
         "1-Wasserstein distance of the step frequencies of rhythmic windows.",

@@ -42,6 +42,7 @@ class Heart:
       sdnn: float [N], standard deviation of a window's RR intervals, ms; needs three beats.
       rmssd: float [N], root mean square of successive differences of RR intervals, ms; needs three beats.
       beats: float [N, S], mean beat of a window, mV, around its R peaks, the beat's own median taken away.
+      median_beats: the same, of the median beat.
       times: float [S], s, of `beats`.
     """
 
@@ -50,6 +51,7 @@ class Heart:
     sdnn: np.ndarray
     rmssd: np.ndarray
     beats: np.ndarray
+    median_beats: np.ndarray
     times: np.ndarray
 
 
@@ -100,7 +102,7 @@ def heart(values: np.ndarray, rate: float, *, unit: str) -> Heart:
 
     Args:
       values: [N, T], one lead.
-      rate: Hz, at least 50.
+      rate: Hz, at least 60, since the detector filters up to 25 Hz.
       unit: of voltage.
 
     Returns:
@@ -113,15 +115,16 @@ def heart(values: np.ndarray, rate: float, *, unit: str) -> Heart:
 
     values = values.astype(np.float64) / _VOLTAGE[unit]
     before, after = round(0.2 * rate), round(0.4 * rate)
-    intervals, beats = [], np.full([len(values), before + after], np.nan)
+    intervals: list[np.ndarray] = []
+    beats, medians = (np.full([len(values), before + after], np.nan) for _ in range(2))
     for index, window in enumerate(values):
         # A window that never changes has no beats, and the detector divides by its standard deviation.
         peaks = sleepecg.detect_heartbeats(window, rate) if np.ptp(window) > 0 else np.array([], int)
         intervals.append(np.diff(peaks) * 1000 / rate)
         whole = [window[p - before : p + after] for p in peaks if p >= before and p + after <= len(window)]
         if whole:
-            beat = np.mean(whole, 0)
-            beats[index] = beat - np.median(beat)
+            for found, beat in ((beats, np.mean(whole, 0)), (medians, np.median(whole, 0))):
+                found[index] = beat - np.median(beat)
 
     def each(function, fewest):
         return np.array([function(rr) if len(rr) >= fewest else np.nan for rr in intervals])
@@ -132,6 +135,7 @@ def heart(values: np.ndarray, rate: float, *, unit: str) -> Heart:
         sdnn=each(np.std, 2),
         rmssd=each(lambda rr: np.sqrt(np.mean(np.diff(rr) ** 2)), 2),
         beats=beats,
+        median_beats=medians,
         times=np.arange(-before, after) / rate,
     )
 

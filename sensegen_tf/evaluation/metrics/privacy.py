@@ -4,16 +4,18 @@ A distance is the root mean square difference of two windows, in standard deviat
 all shifts in time up to a quarter of a window: so a recording that was returned from another moment is still found.
 
 Distances to the closest record alone miss leaks ("The DCR Delusion", arXiv 2505.01524), so membership inference stands
-beside them: an attacker has a window, and the samples or the model, and decides whether that window was trained on.
-From samples alone, the attacker asks how much nearer the nearest sample is than the nearest recording of anybody else
-(calibrated by difficulty, after Watson et al., 2022), since a plain window is near to everything.
+beside them: an attacker has recordings, and the samples or the model, and decides who was trained on. A window's score
+is how much nearer the nearest sample is than the nearest recording of anybody else (calibrated by difficulty, after
+Watson et al., 2022), how much denser the samples lie there than the recordings of everybody else (DOMIAS, van Breugel
+et al., 2023), or its likelihood under the model. A subject's score is the mean over all windows of the subject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+import scipy.special
 import scipy.stats
 
 from sensegen_tf.evaluation.baselines import Estimate, Pool
@@ -22,6 +24,13 @@ from sensegen_tf.evaluation.scores import Reference, Score, make_score
 
 _BOOTSTRAP = 100
 _FALSE_POSITIVE_RATE = 0.01
+# Test subjects, of whom 1 % must be one or more.
+FEWEST_FOR_TPR = 100
+_COMPONENTS = 8
+# Of a logarithm of densities, where one of them is 0.
+_FAR = 700.0
+# Operations that the distances may take: some minutes.
+_MOST_OPERATIONS = 2e13
 # A sample is a close copy if it is nearer to a training window than all but this share of test windows are.
 _CLOSE = 0.01
 # Far below the noise of any sensor, in standard deviations: the distance of an exact copy.
@@ -69,23 +78,6 @@ def true_positive_rate(members: np.ndarray, others: np.ndarray) -> float:
     return float((members > np.sort(others)[len(others) - 1 - allowed]).mean())
 
 
-def _bootstrap_subjects(rows, subjects, rng):
-    """As many subjects as there are, drawn with replacement: the rows of all of them."""
-    names = np.unique(subjects[rows])
-    return np.concatenate([rows[subjects[rows] == name] for name in rng.choice(names, len(names))])
-
-
-def _permute_membership(training, test, subjects, rng):
-    """Membership permuted among the subjects, but not as it was: rows of as many training and test subjects."""
-    rows, true = np.concatenate([training, test]), np.unique(subjects[test])
-    names = np.unique(subjects[rows])
-    while True:
-        chosen = rng.permutation(names)[: len(true)]
-        if set(chosen) != set(true):
-            apart = np.isin(subjects[rows], chosen)
-            return rows[~apart], rows[apart]
-
-
 def _estimate(values):
     """Mean, and the bounds of the middle 95 %."""
     low, high = np.quantile(values, [0.025, 0.975])
@@ -98,41 +90,64 @@ def _proportion(each):
     return Estimate(float(each.mean()), float(found.low), float(found.high))
 
 
-def _attack(
-    measures: Callable[[np.ndarray, np.ndarray], dict[str, float]],
-    training: np.ndarray,
-    test: np.ndarray,
-    *,
-    subjects: np.ndarray,
-    rng: np.random.Generator,
-) -> list[Score]:
-    """Scores of a membership attack, with intervals by subject and permutation nulls.
+class _Attack:
+    """Membership inference with one score a window.
 
     Args:
-      measures: a function of the rows trained on and those of test subjects: metric -> value.
-      training, test: row numbers.
-      subjects: of all rows.
-      rng: a random generator.
-
-    Returns:
-      A score for each metric. Its interval is a bootstrap over subjects; its reference is what the measure is where
-      membership is permuted, so that nothing can be known of who was trained on.
+      name: of the attack; its measures are `NAME_auc` of windows, and `subject_NAME_auc` and `subject_NAME_tpr`.
+      training, test: scores of windows of training and of test subjects.
+      training_subjects, test_subjects: their subjects.
     """
-    values = measures(training, test)
-    bootstrap = [
-        measures(_bootstrap_subjects(training, subjects, rng), _bootstrap_subjects(test, subjects, rng))
-        for _ in range(_BOOTSTRAP)
-    ]
-    permuted = [measures(*_permute_membership(training, test, subjects, rng)) for _ in range(_BOOTSTRAP)]
-    return [
-        make_score(
-            name,
-            against="training",
-            value=Estimate(value, *_estimate([each[name] for each in bootstrap])[1:]),
-            reference=Reference.null(_estimate([each[name] for each in permuted])),
-        )
-        for name, value in values.items()
-    ]
+
+    def __init__(self, name, training, test, *, training_subjects, test_subjects):
+        self._name = name
+        self._scores = _by_subject(training, training_subjects) | _by_subject(test, test_subjects)
+        self._means = {subject: float(scores.mean()) for subject, scores in self._scores.items()}
+        self._training, self._test = np.unique(training_subjects), np.unique(test_subjects)
+
+    def _measures(self, training, test):
+        windows = (np.concatenate([self._scores[each] for each in names]) for names in (training, test))
+        members, others = (np.array([self._means[each] for each in names]) for names in (training, test))
+        found = {
+            f"{self._name}_auc": auc(*windows),
+            f"subject_{self._name}_auc": auc(members, others),
+        }
+        if len(self._test) >= FEWEST_FOR_TPR:
+            found[f"subject_{self._name}_tpr"] = true_positive_rate(members, others)
+        return found
+
+    def measure(self, rng: np.random.Generator) -> list[Score]:
+        """A score for each measure.
+
+        Its interval is a bootstrap over subjects; its reference is what the measure is where membership is permuted, so
+        that nothing can be known of who was trained on.
+        """
+        values = self._measures(self._training, self._test)
+        sides = self._training, self._test
+        bootstrap = [self._measures(*(rng.choice(names, len(names)) for names in sides)) for _ in range(_BOOTSTRAP)]
+        permuted = [self._measures(*_permute(*sides, rng)) for _ in range(_BOOTSTRAP)]
+        return [
+            make_score(
+                name,
+                against="training",
+                value=Estimate(value, *_estimate([each[name] for each in bootstrap])[1:]),
+                reference=Reference.null(_estimate([each[name] for each in permuted])),
+            )
+            for name, value in values.items()
+        ]
+
+
+def _permute(training, test, rng):
+    """Membership permuted among the subjects, but not as it was: names of as many training and test subjects."""
+    names, true = np.sort(np.concatenate([training, test])), set(test)
+    while True:
+        order = rng.permutation(names)
+        if set(order[: len(true)]) != true:
+            return order[len(true) :], order[: len(true)]
+
+
+def _by_subject(scores, subjects):
+    return {str(name): scores[subjects == name] for name in np.unique(subjects)}
 
 
 def likelihood_attack(
@@ -150,14 +165,79 @@ def likelihood_attack(
       member_subjects, other_subjects: their subjects.
       seed: an integer.
     """
-    scores, subjects = np.concatenate([members, others]), np.concatenate([member_subjects, other_subjects])
+    attack = _Attack("likelihood", members, others, training_subjects=member_subjects, test_subjects=other_subjects)
+    return attack.measure(np.random.default_rng([seed, 5]))
 
-    def measures(training, test):
-        pair = scores[training], scores[test]
-        return {"likelihood_auc": auc(*pair), "likelihood_tpr": true_positive_rate(*pair)}
 
-    training, test = np.split(np.arange(len(scores)), [len(members)])
-    return _attack(measures, training, test, subjects=subjects, rng=np.random.default_rng([seed, 5]))
+def likelihood_ratios(target: np.ndarray, shadows: np.ndarray, *, trained: np.ndarray) -> np.ndarray:
+    """Scores of the likelihood-ratio attack, offline variant (LiRA, Carlini et al., 2022, section V).
+
+    A subject's score is how many standard deviations the likelihood under the attacked model lies above that under
+    shadow models which were not trained on the subject.
+
+    Args:
+      target: log-likelihood of S subjects under the attacked model, [S].
+      shadows: the same under K shadow models, [K, S].
+      trained: whether a shadow model was trained on a subject, bool [K, S].
+
+    Returns:
+      [S]; NaN for a subject whom fewer than two shadow models were not trained on.
+
+    Example:
+      >>> trained = np.array([[True, False], [False, False], [False, True], [True, False]])
+      >>> shadows = np.array([[0.0, 1.0], [1.0, 3.0], [3.0, 9.0], [9.0, 2.0]])
+      >>> likelihood_ratios(np.array([4.0, 2.0]), shadows, trained=trained).tolist()
+      [2.0, 0.0]
+    """
+    out = np.where(trained, np.nan, shadows)
+    counts = (~trained).sum(0)
+    with np.errstate(invalid="ignore"):
+        mean = np.nansum(out, 0) / counts
+        std = np.sqrt(np.nansum((out - mean) ** 2, 0) / counts)
+    ratios = (target - mean) / np.maximum(std, _TINY)
+    return np.where(counts < 2, np.nan, ratios)
+
+
+def density_attack(
+    training: np.ndarray,
+    test: np.ndarray,
+    *,
+    synthetic: np.ndarray,
+    training_subjects: np.ndarray,
+    test_subjects: np.ndarray,
+    seed: int,
+) -> list[Score]:
+    """Membership inference by the ratio of two densities: of samples, and of recordings of everybody else (DOMIAS).
+
+    Both are kernel estimates (Gaussian, Scott's bandwidth) in the first eight principal components.
+
+    Args:
+      training, test, synthetic: features of windows, [N, F], [M, F], [K, F], see `utility.features`.
+      training_subjects, test_subjects: of the real windows.
+      seed: an integer.
+    """
+    real, subjects = np.concatenate([training, test]), np.concatenate([training_subjects, test_subjects])
+    mean, std = real.mean(0), np.maximum(real.std(0), 1e-12)
+    real, synthetic = (((each - mean) / std).astype(np.float64) for each in (real, synthetic))
+    _, scale, axes = np.linalg.svd(real, full_matrices=False)
+    kept = [number for number in range(min(_COMPONENTS, len(scale))) if scale[number] > 1e-6 * scale[0]]
+    # Whitened, so that one bandwidth serves all directions.
+    whiten = (axes[kept] / scale[kept, None] * np.sqrt(len(real))).T
+    real, synthetic = (each @ whiten for each in (real, synthetic))
+    bandwidth = len(real) ** (-1 / (real.shape[1] + 4))
+
+    def log_density(points, mask):
+        exponents = -squared_distances(real, points) / (2 * bandwidth**2)
+        weights = mask / mask.sum(1, keepdims=True)
+        return scipy.special.logsumexp(exponents, axis=1, b=weights)
+
+    apart = (subjects[:, None] != subjects).astype(float)
+    scores = log_density(synthetic, np.ones([len(real), len(synthetic)])) - log_density(real, apart)
+    # Where both vanish there is nothing to tell.
+    scores = np.nan_to_num(scores, nan=0.0, posinf=_FAR, neginf=-_FAR)
+    members, others = np.split(scores, [len(training)])
+    attack = _Attack("density", members, others, training_subjects=training_subjects, test_subjects=test_subjects)
+    return attack.measure(np.random.default_rng([seed, 13]))
 
 
 class Neighbours:
@@ -165,13 +245,16 @@ class Neighbours:
 
     Args:
       pool: all windows, some of test subjects among them.
-      largest: most windows of each kind that are looked at.
+      largest: most windows of each kind that are looked at; fewer where they are so long that it would take hours.
       shift_step: see `shifts`.
       seed: an integer.
     """
 
     def __init__(self, pool: Pool, *, largest: int, shift_step: int, seed: int):
         self._rng = np.random.default_rng([seed, 6])
+        length, channels = pool.values.shape[1:]
+        tried = shifts(length, shift_step)
+        largest = min(largest, int(np.sqrt(_MOST_OPERATIONS / (12 * length * channels * len(tried)))))
         rows = {kind: self._some(pool.rows(kind), largest) for kind in ("training", "test", "synthetic")}
         chosen = np.concatenate(list(rows.values()))
         real = pool.values[pool.kinds != "synthetic"]
@@ -180,7 +263,7 @@ class Neighbours:
         bounds = np.cumsum([len(each) for each in rows.values()])
         self._training, self._test, self._synthetic = np.split(np.arange(len(chosen)), bounds[:-1])
         # To real windows alone: rows are numbered training, test, synthetic.
-        self._distances = distances(values, values[: bounds[1]], tried=shifts(values.shape[1], shift_step))
+        self._distances = distances(values, values[: bounds[1]], tried=tried)
         subjects = self._subjects[: bounds[1]]
         # Of each real window, to the nearest of another subject.
         apart = subjects[:, None] != subjects
@@ -189,12 +272,20 @@ class Neighbours:
     def _some(self, rows, count):
         return np.sort(self._rng.choice(rows, min(count, len(rows)), replace=False))
 
-    def _membership(self, training, test):
+    def _membership(self):
         members, others = (
             np.log(self._usual[rows] + _TINY) - np.log(self._distances[np.ix_(self._synthetic, rows)].min(0) + _TINY)
-            for rows in (training, test)
+            for rows in (self._training, self._test)
         )
-        return {"membership_auc": auc(members, others), "membership_tpr": true_positive_rate(members, others)}
+        subjects = {"training_subjects": self._subjects[self._training], "test_subjects": self._subjects[self._test]}
+        return _Attack("membership", members, others, **subjects).measure(self._rng)
+
+    def _permute(self):
+        """Rows of training and test windows, with permuted membership."""
+        _, test = _permute(*(np.unique(self._subjects[rows]) for rows in (self._training, self._test)), self._rng)
+        rows = np.arange(len(self._usual))
+        apart = np.isin(self._subjects[rows], test)
+        return rows[~apart], rows[apart]
 
     def _nearer(self, training, test):
         """Which samples are nearer to training than to test windows, among as many of each, since more windows are
@@ -223,13 +314,10 @@ class Neighbours:
         The reference of close copies is a baseline: what real windows of one half of the training subjects get in the
         place of the samples, beside the other half. The others' is a permutation null.
         """
-        membership = _attack(self._membership, self._training, self._test, subjects=self._subjects, rng=self._rng)
+        membership = self._membership()
         nearer = _proportion(self._nearer(self._training, self._test))
         copies = _proportion(self._copies(self._synthetic, self._training))
-        permuted = [
-            _permute_membership(self._training, self._test, self._subjects, self._rng) for _ in range(_BOOTSTRAP)
-        ]
-        nearer_null = _estimate([self._nearer(*each).mean() for each in permuted])
+        nearer_null = _estimate([self._nearer(*self._permute()).mean() for _ in range(_BOOTSTRAP)])
         copies_baseline = _estimate([self._copies(*self._stand_ins()).mean() for _ in range(_BOOTSTRAP // 2)])
         return [
             *membership,

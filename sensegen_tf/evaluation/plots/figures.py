@@ -15,9 +15,9 @@ from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.evaluation.evaluator import Evaluation
 from sensegen_tf.evaluation.metrics import fidelity
 from sensegen_tf.evaluation.metrics.definitions import AGAINST, HIGHER, PAIRS
+from sensegen_tf.evaluation.plots.style import COLORS, finish
 from sensegen_tf.evaluation.scores import Score
 
-_COLORS = {"training": "#1f4e79", "test": "#5b9e6f", "synthetic": "#d1600a"}
 _NAMES = {"training": AGAINST["training"], "test": AGAINST["test"], "synthetic": "synthetic"}
 _TRACES = 4
 _EMBEDDED = 400
@@ -26,17 +26,6 @@ _EMBEDDED = 400
 def _groups(evaluation: Evaluation) -> dict[str, WindowSet]:
     groups = {"training": evaluation.real, "test": evaluation.test, "synthetic": evaluation.synthetic}
     return {kind: windows for kind, windows in groups.items() if windows is not None}
-
-
-def _finish(figure, height):
-    figure.update_layout(
-        template="plotly_white",
-        height=height,
-        margin={"l": 50, "r": 15, "t": 35, "b": 45},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-        font={"size": 12},
-    )
-    return figure
 
 
 def _hertz(evaluation):
@@ -72,7 +61,7 @@ def traces(evaluation: Evaluation, kind: str) -> go.Figure:
             )
         figure.update_yaxes(range=limits, row=row, col=1)
     figure.update_xaxes(title="time [s]" if windows.rate != 1 else "time step", row=_TRACES, col=1)
-    return _finish(figure, 560)
+    return finish(figure, 560)
 
 
 def _per_channel(evaluation, draw, xtitle, scale="linear"):
@@ -88,7 +77,7 @@ def _per_channel(evaluation, draw, xtitle, scale="linear"):
                 name=_NAMES[kind],
                 legendgroup=kind,
                 showlegend=column == 0,
-                line={"color": _COLORS[kind], "width": 1.5},
+                line={"color": COLORS[kind], "width": 1.5},
                 row=column + 1,
                 col=1,
             )
@@ -97,7 +86,7 @@ def _per_channel(evaluation, draw, xtitle, scale="linear"):
     if scale == "log":
         figure.update_xaxes(type=scale, dtick="D2")
         figure.update_yaxes(type=scale, dtick="D2")
-    return _finish(figure, 130 + 170 * len(channels))
+    return finish(figure, 130 + 170 * len(channels))
 
 
 def spectra(evaluation: Evaluation) -> go.Figure:
@@ -159,9 +148,9 @@ def _points(points, kinds):
             y=points[kinds == kind, 1],
             mode="markers",
             name=_NAMES[kind],
-            marker={"color": _COLORS[kind], "size": 5, "opacity": 0.6},
+            marker={"color": COLORS[kind], "size": 5, "opacity": 0.6},
         )
-    return _finish(figure, 430)
+    return finish(figure, 430)
 
 
 def references(evaluation: Evaluation) -> go.Figure:
@@ -182,7 +171,7 @@ def references(evaluation: Evaluation) -> go.Figure:
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], automargin=True, tickfont={"size": 11})
     figure.update_xaxes(title="value / bound", type="log", tickvals=[0.1, 1, 10], ticktext=["0.1", "1", "10"])
     figure.add_vline(x=1, line={"dash": "dot", "color": "gray"})
-    return _finish(figure, 140 + 22 * len(rows))
+    return finish(figure, 140 + 22 * len(rows))
 
 
 def _relative(score: Score) -> float:
@@ -232,7 +221,7 @@ def confusions(evaluation: Evaluation, classifier: str) -> go.Figure:
     figure.update_annotations(font={"size": 10})
     figure.update_xaxes(tickfont={"size": 9}, tickangle=40)
     figure.update_yaxes(tickfont={"size": 9})
-    return _finish(figure, 720)
+    return finish(figure, 720)
 
 
 def _distributions(evaluation, values, title):
@@ -249,11 +238,11 @@ def _distributions(evaluation, values, title):
             x=(bins[1:] + bins[:-1]) / 2,
             y=shares,
             name=_NAMES[kind],
-            line={"color": _COLORS[kind], "shape": "hvh"},
+            line={"color": COLORS[kind], "shape": "hvh"},
         )
     figure.update_xaxes(title=title)
     figure.update_yaxes(title="share of windows")
-    return _finish(figure, 360)
+    return finish(figure, 360)
 
 
 def _beats(evaluation):
@@ -270,17 +259,17 @@ def _beats(evaluation):
         figure.add_scatter(
             y=np.concatenate([mean + std, (mean - std)[::-1]]),
             fill="toself",
-            fillcolor=_COLORS[kind],
+            fillcolor=COLORS[kind],
             opacity=0.12,
             legendgroup=kind,
             showlegend=False,
             mode="lines",
             **band,
         )
-        figure.add_scatter(x=heart.times, y=mean, name=_NAMES[kind], legendgroup=kind, line={"color": _COLORS[kind]})
+        figure.add_scatter(x=heart.times, y=mean, name=_NAMES[kind], legendgroup=kind, line={"color": COLORS[kind]})
     figure.update_xaxes(title="time from the R peak [s]")
     figure.update_yaxes(title="[mV]")
-    return _finish(figure, 360)
+    return finish(figure, 360)
 
 
 def physiology(evaluation: Evaluation) -> dict[str, go.Figure]:

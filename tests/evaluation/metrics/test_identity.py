@@ -1,0 +1,176 @@
+"""Whom samples pass for, on made-up hearts; on real recordings: tests/evaluation/test_subjects.py."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sensegen_tf.data.windows import WindowSet
+from sensegen_tf.evaluation import attacks
+from sensegen_tf.evaluation.baselines import make_pool
+from sensegen_tf.evaluation.evaluator import evaluate
+from sensegen_tf.evaluation.metrics import identity, signatures
+from sensegen_tf.evaluation.verdict import answer
+from tests.evaluation.cheats import assert_caught
+from tests.evaluation.test_cheats import NOTHING
+
+RATE, LENGTH = 64.0, 320
+SETTINGS = dataclasses.replace(NOTHING, identity_series=400, identity_steps=40, slice_series=0)
+
+
+class Heart:
+    """Somebody's heart: waves of a shape, and a rhythm."""
+
+    def __init__(self, rng):
+        # Q, R, S and T: seconds from the R peak, width, height.
+        self.waves = np.array([[-0.04, 0.012, -0.2], [0, 0.012, 1.2], [0.04, 0.012, -0.3], [0.25, 0.05, 0.3]])
+        self.waves[:, 0] += np.array([0.006, 0, 0.006, 0.03]) * rng.normal(size=4)
+        self.waves[:, 1] *= np.exp(0.25 * rng.normal(size=4))
+        self.waves[:, 2] *= np.exp([0.6, 0.1, 0.6, 0.5] * rng.normal(size=4))
+        self.interval = 0.8 * np.exp(0.12 * rng.normal())
+
+    def windows(self, count, rng, interval=None, other=None):
+        """So many windows; with another's rhythm, or mixed half and half with another's shape."""
+        times = np.arange(LENGTH) / RATE
+        values = np.zeros([count, LENGTH])
+        for row in values:
+            beat = rng.uniform(-1, 0)
+            while beat < times[-1] + 1:
+                for waves, share in ((self.waves, 1.0),) if other is None else ((self.waves, 0.5), (other.waves, 0.5)):
+                    centres, widths, heights = waves.T[..., None]
+                    row += share * (heights * np.exp(-(((times - beat - centres) / widths) ** 2) / 2)).sum(0)
+                beat += (interval or self.interval) * (1 + 0.03 * rng.normal())
+        return values + 0.02 * rng.normal(size=values.shape)
+
+
+def hearts(owners, each, seed, prefix):
+    rng = np.random.default_rng(seed)
+    return WindowSet(
+        values=np.concatenate([heart.windows(each, rng) for heart in owners])[..., None],
+        rate=RATE,
+        channels=("ECG",),
+        units=("mV",),
+        subjects=np.repeat([f"{prefix}{index:02}" for index in range(len(owners))], each),
+    )
+
+
+@pytest.fixture(scope="module")
+def everybody():
+    rng = np.random.default_rng(0)
+    return [Heart(rng) for _ in range(48)]
+
+
+@pytest.fixture(scope="module")
+def real(everybody):
+    return hearts(everybody[:16], 12, 1, "a")
+
+
+@pytest.fixture(scope="module")
+def test(everybody):
+    return hearts(everybody[16:32], 12, 2, "b")
+
+
+def samples(real, values):
+    values = np.asarray(values, np.float32)[..., None]
+    return dataclasses.replace(real, name="samples", values=values, subjects=None)
+
+
+def found(real, test, values):
+    return evaluate(real, samples(real, values), test=test, settings=SETTINGS)
+
+
+def test_subjects_who_were_never_met_pass(real, test, everybody):
+    rng = np.random.default_rng(3)
+    evaluation = found(real, test, np.concatenate([heart.windows(12, rng) for heart in everybody[32:]]))
+    assert [score.metric for score in evaluation.scores if score.passed is False] == []
+    score, control = evaluation.find("impersonation_beat"), evaluation.find("control_beat")
+    assert score.passed and score.value < 0.15 and control.value > 0.7
+    grade = answer(evaluation, "private")
+    assert grade.grade == "good" and "of people" in grade.headline
+
+
+def test_a_copyist_with_noise(real, test):
+    noise = 0.01 * np.random.default_rng(4).normal(size=real.values[..., 0].shape)
+    evaluation = found(real, test, real.values[..., 0] + noise)
+    assert_caught(evaluation.find("impersonation_beat"), 2)
+    assert_caught(evaluation.find("subject_membership_auc"), 1.1)
+    assert evaluation.find("evenness_beat").value > 0.9
+    grade = answer(evaluation, "private")
+    assert grade.grade == "bad" and grade.headline.startswith("No.") and "pass for people" in grade.headline
+
+
+def test_the_beat_of_a_subject_with_the_rhythm_of_another(real, test, everybody):
+    rng = np.random.default_rng(5)
+    values = [everybody[i].windows(12, rng, interval=everybody[(i + 5) % 16].interval) for i in range(16)]
+    assert_caught(found(real, test, np.concatenate(values)).find("impersonation_beat"), 2)
+
+
+def test_one_subject_in_all_samples(real, test, everybody):
+    """As a generator that stores embeddings of its subjects, and draws one of them alone."""
+    evaluation = found(real, test, everybody[3].windows(100, np.random.default_rng(6)))
+    assert_caught(evaluation.find("impersonation_beat"), 2)
+    assert evaluation.find("evenness_beat").value < 0.2
+    assert max(evaluation.impersonations[0].subjects, key=evaluation.impersonations[0].subjects.get) == "a03"
+
+
+def test_a_signature_that_recognises_nobody_clears_nobody(real, test):
+    noise = WindowSet(values=np.random.default_rng(7).normal(size=[192, 40, 1]), subjects=real.subjects)
+    others = dataclasses.replace(noise, values=noise.values[::-1], subjects=test.subjects)
+    evaluation = evaluate(noise, dataclasses.replace(noise, subjects=None), test=others, settings=SETTINGS)
+    score = evaluation.find("impersonation_embedding")
+    assert score.passed is not True and "impersonation_embedding" in evaluation.missing
+    assert answer(evaluation, "private").grade != "good"
+
+
+def test_few_subjects_convict_and_never_clear(everybody):
+    few = [hearts(everybody[start : start + 6], 16, start, f"{start}-") for start in (0, 6, 12)]
+    evaluation = evaluate(few[0], dataclasses.replace(few[1], subjects=None), test=few[2], settings=SETTINGS)
+    grade = answer(evaluation, "private")
+    assert grade.grade == "unknown" and "12 people are too few" in grade.headline
+    evaluation = evaluate(few[0], dataclasses.replace(few[0], subjects=None), test=few[2], settings=SETTINGS)
+    assert answer(evaluation, "private").grade == "bad"
+
+
+def test_the_same_seed_gives_the_same_numbers(real, test):
+    pair = [found(real, test, real.values[::2, :, 0]).scores for _ in range(2)]
+    assert pair[0] == pair[1]
+
+
+def test_rows_are_disjoint_and_evenly_chosen(real, test):
+    pool = make_pool(real, samples(real, real.values[..., 0]), test=test)
+    rows = identity.choose_rows(pool, series=50, windows=64)
+    assert all(len(own) == 4 for own in rows.gallery.values()) and len(rows.gallery) == 16
+    assert len(rows.control) == len(rows.null) == len(rows.synthetic) == 50
+    assert not set(np.concatenate(list(rows.gallery.values()))) & set(rows.control)
+    for kind, name in (("control", "training"), ("null", "test"), ("synthetic", "synthetic")):
+        assert set(pool.kinds[getattr(rows, kind)]) == {name}
+        assert len(set(pool.subjects[getattr(rows, kind)])) == (1 if kind == "synthetic" else 16)
+
+
+def test_slicing_dtw_finds_a_slice_that_was_warped():
+    rng = np.random.default_rng(8)
+    values = np.cumsum(rng.normal(size=[5, 128, 1]), 1)
+    stretched = np.interp(np.arange(128) * 0.97 + 3, np.arange(128), values[2, :, 0])
+    pool = np.concatenate([values, stretched[None, :, None]])
+    (signature,) = signatures.slices(pool, np.array(list("abcde")), rate=50.0)
+    similarity = signature.compare(np.array([5, 2]), [np.array([index]) for index in range(5)])
+    assert (
+        similarity.shape == (2, 5)
+        and similarity.argmax(1).tolist() == [2, 2]
+        and similarity[1, 2] > similarity[1, :2].max() / 3
+    )
+
+
+def test_a_window_without_a_beat_is_like_nobody():
+    beats = np.random.default_rng(9).normal(size=[4, 30])
+    beats[1] = np.nan
+    (signature,) = signatures.beats(beats, np.array(["a", "b"]))
+    similarity = signature.compare(np.array([0, 1]), [np.array([0, 1]), np.array([2, 3])])
+    assert similarity[0, 0] == pytest.approx(1) and similarity[1].tolist() == [-1, -1]
+    assert signature.compare(np.array([0]), [np.array([1]), np.array([2])])[0, 0] == -1
+
+
+def test_what_is_left_out_is_said(real, test):
+    evaluation = found(real, test, real.values[..., 0])
+    assert "settings" in evaluation.missing["impersonation_slices"] and "16 test subjects" in evaluation.missing["tpr"]
+    assert attacks._slices_missing(dataclasses.replace(SETTINGS, slice_series=200), 8000).startswith("with so many")
