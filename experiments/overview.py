@@ -18,7 +18,6 @@ _MOTION = [
     ("trees", "tstr_trees", "test"),
     ("real", "trtr_trees", "test"),
     ("AUC", "membership_auc", "training"),
-    ("TPR", "membership_tpr", "training"),
 ]
 _ECG = [
     ("NLL", "test_nll", None),
@@ -30,7 +29,6 @@ _ECG = [
     ("SDNN, ms", "sdnn", "training"),
     ("mean beat", "beat_shape", "training"),
     ("AUC", "membership_auc", "training"),
-    ("TPR", "membership_tpr", "training"),
 ]
 DATA_SETS = [
     (
@@ -66,7 +64,18 @@ def overview(results, *, targets, introduction, discussion):
             *_data_set(results, [name for name in names.split() if name in results], columns),
         ]
     said = filled(results, discussion)
-    lines += ["", *_sets(results), "", *_targets(results, targets), "", *said.splitlines(), "", *_pages(results, said)]
+    lines += [
+        "",
+        *_identity(results),
+        "",
+        *_sets(results),
+        "",
+        *_targets(results, targets),
+        "",
+        *said.splitlines(),
+        "",
+        *_pages(results, said),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -93,6 +102,51 @@ def _cell(result, metric, against):
         return text
     text += f" ({short(bound(score))})"
     return {True: text, False: f"**{text}**", None: f"{text}?"}[score["passed"]]
+
+
+# Heading of a column of the table of people -> names of measures.
+_MEASURES = {
+    "median beat": "impersonation_beat",
+    "embedding": "impersonation_embedding",
+    "slicing DTW": "impersonation_slices",
+    "AUC, samples": "subject_membership_auc",
+    "AUC, density": "subject_density_auc",
+    "AUC, likelihood": "subject_likelihood_auc",
+}
+
+
+def _identity(results):
+    """Whom samples pass for: a row a model whose report measured people."""
+    rows = []
+    for name, result in results.items():
+        found = _of_subjects(result)
+        if found:
+            cells = [_interval(found.get(metric)) for metric in _MEASURES.values()]
+            rows.append([name.removeprefix("identity_"), *cells])
+    text = (
+        'Share of the samples that pass for a training subject, by three signatures (by chance .05; "-": not measured, '
+        "or the signature cannot tell these subjects apart), and membership of a subject (chance .5), with 95 % "
+        "intervals. **Bold**: worse than the null."
+    )
+    return ["## Whom samples pass for", *textwrap.wrap(text, _WIDTH), "", *table(["model", *_MEASURES], rows)]
+
+
+def _of_subjects(result):
+    """Measure -> score of a report, where it measured people."""
+    if result["name"].startswith("identity_"):
+        rows = result["tables"]["identity"]["rows"]
+        marks = {"passes": True, "fails": False}
+        return {name: {**value, "passed": marks.get(passed)} for _, value, _, passed, name in rows}
+    scores = result["report"]["scores"] if result["kind"] == "run" and "report" in result else []
+    found = {score["metric"]: score for score in scores}
+    return found if any(name in found for name in _MEASURES.values()) else {}
+
+
+def _interval(score):
+    if score is None or score["passed"] is None:
+        return "-"
+    text = f"{short(score['value'])} ({short(score['low'])}–{short(score['high'])})"
+    return text if score["passed"] else f"**{text}**"
 
 
 def _sets(results):

@@ -5,7 +5,8 @@
 
 The flagfile is that of the model's training. The samples are drawn with its seed; the log-likelihoods are the model's
 own, by its signature `score`. --report evaluates as `train --report` does; by default it is a quick report. Writes
-report.html and report.json into experiments/runs/pretrained/NAME.
+report.html and report.json into experiments/runs/pretrained/NAME, and the measures of people into
+results/identity_NAME.json.
 """
 
 import dataclasses
@@ -27,6 +28,39 @@ def scored(windows, model, most):
     labels = windows.labels if model.card.labels else None
     found = model.score(windows.values, label=labels)
     return dataclasses.replace(windows, log_likelihood=found.total)
+
+
+def keep_identity(card, dataset, report):
+    """Keeps what the report found of people."""
+    from sensegen_tf.training import run_directory
+
+    found = {score["metric"]: score for score in report["scores"] if score["question"] == "private"}
+    rows = []
+    for name, score in found.items():
+        value = {key: score[key] for key in ("value", "low", "high")}
+        reference = {"value": score["reference_mean"], "low": score["reference_low"], "high": score["reference_high"]}
+        passed = {True: "passes", False: "fails", None: ""}[score["passed"]]
+        rows.append([score["title"], value, reference if score["reference"] else "", passed, name])
+    counts = [len(split.subject_names) for split in (dataset.training, dataset.test)]
+    results.keep(
+        f"identity_{card.name}",
+        "benchmark",
+        command=f"python experiments/pretrained_report.py --flagfile=experiments/flags/{card.name}.flags "
+        f"--exported={card.name}{' --data_dir=FOLDER' if FLAGS.data_dir else ''}{' --report' if FLAGS.report else ''}",
+        title=f"Whom samples of {card.name} pass for",
+        machine=run_directory.machine(),
+        seed=FLAGS.seed,
+        subjects=counts,
+        text=[f"{counts[0]} training subjects, {counts[1]} test subjects. {report['verdict']['private']['headline']}"],
+        tables={
+            "identity": {
+                "text": "Values with 95 % intervals; the reference is a null or a baseline, see the report.",
+                "columns": ["measure", "value", "reference", "result", "name"],
+                "rows": rows,
+            }
+        },
+        notes=[f"{what}: {why}." for what, why in report["not_measured"].items() if what.startswith(("imp", "tpr"))],
+    )
 
 
 def main():
@@ -52,6 +86,7 @@ def main():
         settings=Settings(seed=FLAGS.seed) if FLAGS.report else Settings.quick(FLAGS.seed),
     )
     attach_report(model.version, written.description)
+    keep_identity(model.card, dataset, written.description)
     print(f"{written.summary}\n\nCard    {model.version}")
 
 

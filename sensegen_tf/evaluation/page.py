@@ -98,7 +98,7 @@ def _count(number: int, what: str) -> str:
 def _privacy(evaluation: Evaluation) -> str:
     """What to do, then why, then the figures."""
     found = answer(evaluation, "private")
-    advice = " ".join(found.advice) or "Do not share these samples: nothing was measured of their privacy."
+    advice = [*found.advice, "Do not share these samples: nothing was measured of their privacy."][0]
     drawn = "".join(_sections(privacy.draw_all(evaluation), "privacy"))
     return (
         f"<p class='action {found.grade}'>{html.escape(advice)}</p><p>{html.escape(found.headline)}</p>"
@@ -176,12 +176,12 @@ ul { margin: .2em 0; padding-left: 1.2em; }
 .card { background: #fff; border-radius: 8px; padding: 10px 14px; border-top: 6px solid #8a949e; font-size: .93em; }
 .card h2 { margin: .1em 0; } .headline { font-weight: 600; margin: .3em 0; }
 .card h3 { margin: .6em 0 .1em; font-size: .95em; }
+.action { font-weight: 600; background: #fff; border-left: 6px solid #8a949e; padding: 6px 12px; }
 .good { border-color: #2e7d4f; } .mixed { border-color: #c98a00; } .bad { border-color: #b3261e; }
 .note { background: #fff7e0; border-left: 4px solid #c98a00; padding: 6px 12px; margin: 12px 0; }
 .figures { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); }
 .figure { background: #fff; border-radius: 8px; padding: 4px 10px; min-width: 0; overflow: hidden; }
 .figure p { margin: 0; font-size: .9em; color: #4a5661; }
-.action { font-weight: 600; background: #fff; border-left: 6px solid #8a949e; padding: 6px 12px; }
 .wide { grid-column: 1 / -1; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; background: #fff; font-size: .88em; width: 100%; }
 th, td { padding: 4px 8px; border-bottom: 1px solid #e1e6ea; text-align: left; } .number { white-space: nowrap; }

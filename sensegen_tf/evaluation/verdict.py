@@ -115,15 +115,15 @@ def _answer_private(evaluation, decided, failed):
             headline = f"No. {worst.value:.0%} of the samples pass for people who were trained on; by chance 5% would."
         elif grade == "mixed":
             headline = "Perhaps not. The samples lie close to the windows trained on, but no attack succeeded."
-        if few:
-            headline += f" {len(subjects)} people are few: other figures may hide more."
+        if few and subjects:
+            headline += f" {_counted(subjects)} few: other figures may hide more."
         return _of_worst(failed, question="private", grade=grade, headline=headline)
     of_subjects = [s for s in decided if s.metric.startswith(_OF_SUBJECTS)]
     grade, advice = "unknown", "Do not share these samples on the strength of this report. " + _GUARANTEE
     if few:
         headline = (
-            f"Nobody can tell. {measures} found no leak, but {len(subjects)} people are too few to show that people "
-            f"are protected; it takes {FEWEST_SUBJECTS}."
+            f"Nobody can tell. {measures} found no leak, but {_counted(subjects)} too few to show that people are "
+            f"protected; it takes {FEWEST_SUBJECTS}."
         )
     elif not any(s.metric.startswith(_IMPERSONATION) for s in of_subjects):
         headline = f"Not shown. {measures} found no leak of training data, but none shows who the samples pass for."
@@ -132,6 +132,13 @@ def _answer_private(evaluation, decided, failed):
         headline = f"No leak was found by {measures}, {len(of_subjects)} of them of people, not of windows."
         advice = f"Let whoever is responsible for data protection read these figures before you share. {_GUARANTEE}"
     return Answer(question="private", grade=grade, headline=headline, advice=(advice,))
+
+
+def _counted(subjects):
+    """How many there are, and the verb."""
+    return {0: "nobody knows of how many people the windows are, so they are", 1: "1 person is"}.get(
+        len(subjects), f"{len(subjects)} people are"
+    )
 
 
 def answers(evaluation: Evaluation) -> list[Answer]:

@@ -74,6 +74,7 @@ def look(path, profile, width):
         messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
         requests = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
         return {
+            "privacy": driver.execute_script("return document.querySelector('#privacy + p').innerText"),
             "verdict": driver.execute_script("return document.getElementById('verdict').innerText"),
             "figures": driver.execute_script(count),
             "drawn": driver.execute_script(drawn),
@@ -90,6 +91,7 @@ def assert_readable(path, tmp_path):
         seen = look(path, tmp_path / f"profile{width}", width)
         for question in ("look real?", "work as training data?", "protect the training subjects?", "physiology right?"):
             assert question in seen["verdict"], seen["verdict"]
+        assert seen["privacy"].startswith(("Do not share", "Treat these samples")), seen["privacy"]
         assert seen["figures"] >= 10 and len(seen["drawn"]) == seen["figures"]
         assert all(seen["drawn"]), seen["drawn"]
         assert seen["requests"] == [] and seen["errors"] == []
@@ -98,7 +100,8 @@ def assert_readable(path, tmp_path):
 
 def test_the_report_of_a_small_evaluation(tmp_path):
     real, synthetic, test = (walkers(seed, each=10) for seed in range(3))
-    evaluation = evaluate(real, synthetic, test=test, settings=dataclasses.replace(STATISTICS, trees=1))
+    settings = dataclasses.replace(STATISTICS, trees=1, identity_series=60, identity_steps=5, slice_series=5)
+    evaluation = evaluate(real, synthetic, test=test, settings=settings)
     assert_readable(report.write(evaluation, str(tmp_path / "report")), tmp_path)
 
 

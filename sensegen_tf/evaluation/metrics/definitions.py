@@ -253,7 +253,7 @@ METRICS = {
     },
     **{
         f"control_{name}": _private(
-            f"real windows of training subjects, by the same measure ({title})",
+            f"control of the impersonation ({title})",
             "The same share of other real windows of the training subjects: what this signature can see at all.",
             failing="",
             advice="",
@@ -263,7 +263,7 @@ METRICS = {
     },
     **{
         f"linked_{name}": _private(
-            f"linked to training rather than test subjects ({title})",
+            f"linked to training subjects ({title})",
             "Share of the samples whose nearest subject was trained on, among equally many training and test subjects. "
             "0.5 is chance.",
             failing="are linked to people who were trained on more often than to others",
@@ -274,7 +274,7 @@ METRICS = {
     },
     **{
         f"control_linked_{name}": _private(
-            f"real windows of training subjects linked to them ({title})",
+            f"control of the linkage ({title})",
             "The same share of other real windows of the training subjects: what this signature can see at all.",
             failing="",
             advice="",

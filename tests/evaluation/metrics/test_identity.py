@@ -174,3 +174,12 @@ def test_what_is_left_out_is_said(real, test):
     evaluation = found(real, test, real.values[..., 0])
     assert "settings" in evaluation.missing["impersonation_slices"] and "16 test subjects" in evaluation.missing["tpr"]
     assert attacks._slices_missing(dataclasses.replace(SETTINGS, slice_series=200), 8000).startswith("with so many")
+
+
+def test_two_subjects_mixed_half_and_half(real, test, everybody):
+    """In the shape of the beat; then one in the first half of a window and the other in the second."""
+    rng = np.random.default_rng(5)
+    values = [everybody[i].windows(12, rng, other=everybody[(i + 5) % 16]) for i in range(16)]
+    assert_caught(found(real, test, np.concatenate(values)).find("subject_density_auc"), 1.1)
+    first, second = real.values[:, : LENGTH // 2, 0], np.roll(real.values[:, LENGTH // 2 :, 0], 12 * 5, 0)
+    assert found(real, test, np.concatenate([first, second], 1)).find("linked_beat").passed is False
