@@ -17,6 +17,7 @@ _COMMANDS = {
     "sensegen_tf.export": "sensegen_tf.export",
     "sensegen_tf.sample": "sensegen_tf.sample",
     "sensegen_tf.evaluate": "sensegen_tf.evaluate",
+    "sensegen_tf.privacy": "sensegen_tf.privacy",
 }
 _HEAD = """# Commands
 

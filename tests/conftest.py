@@ -32,11 +32,6 @@ def pytest_configure(config):
         config.option.markexpr = ""
 
 
-def pytest_xdist_auto_num_workers():
-    """One more than there are processors, since workers wait for fixtures of one another and for other processes."""
-    return (os.cpu_count() or 1) + 1
-
-
 def shared(name):
     """The folder of real recordings beside the checkout; skips the test where they are absent."""
     folder = os.path.join(os.path.dirname(__file__), "..", "..", "shared", "data", name)

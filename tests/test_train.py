@@ -79,7 +79,7 @@ def test_a_finished_run_prints_its_results_again(trained):
 @pytest.mark.slow
 def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(tmp_path):
     """Of the default schedule; training/test_loop.py stops and resumes both at every kind of step."""
-    flags = {**TINY, "outer_iterations": "5", "discriminator_steps": "8", "generator_steps": "8"}
+    flags = {**TINY, "outer_iterations": "3", "discriminator_steps": "8", "generator_steps": "8"}
     whole = run("train", **flags, run_dir=tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     saved = tmp_path / "killed" / "checkpoints" / "checkpoint"
@@ -93,7 +93,7 @@ def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(tmp
         if kills == 0:
             time.sleep(chance.uniform(1, 12))
             process.send_signal(signal.SIGKILL)
-        elif kills < 3:
+        elif kills < 2:
             # At a random moment after this start's first new save: while it trains, measures, saves or exports.
             before = saved.stat().st_mtime_ns if saved.exists() else 0
             while process.poll() is None and (not saved.exists() or saved.stat().st_mtime_ns == before):
@@ -200,13 +200,3 @@ def test_training_works_without_the_extras_for_pictures_and_tensorboard(tmp_path
     assert done.returncode == 0, done.stderr
     assert "not drawn: pip install 'sensegen_tf[plots]'" in done.stdout
     assert not (tmp_path / "run" / "picture.png").exists() and not (tmp_path / "run" / "logs").exists()
-
-
-@pytest.mark.slow
-def test_a_report_stands_in_the_card_of_the_model_that_was_just_exported(tmp_path):
-    flags = {**TINY, "outer_iterations": "1", "quick_report": "true"}
-    done = run("train", **flags, run_dir=tmp_path / "run")
-    assert done.returncode == 0, done.stderr
-    written = read_json(tmp_path / "run" / "report" / "report.json")
-    card = read_json(tmp_path / "run" / "model" / "1" / "model_card.json")
-    assert card["report"] == {name: written[name] for name in ("verdict", "scores")}

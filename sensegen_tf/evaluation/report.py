@@ -37,6 +37,10 @@ def describe(evaluation: Evaluation) -> dict[str, Any]:
                 for classifier, pairs in evaluation.confusions.items()
             },
         },
+        "impersonations": [
+            {"signature": found.signature, "threshold": found.threshold, "subjects": found.subjects}
+            for found in evaluation.impersonations
+        ],
         "not_measured": evaluation.missing,
         "notes": list(evaluation.notes),
         "settings": dataclasses.asdict(evaluation.settings),

@@ -1,0 +1,108 @@
+"""What the measures of people cost: the time of evaluations with and without them.
+
+    pip install -e ".[demo,ecg,evaluate]"
+    python experiments/identity_speed.py --hapt=FOLDER --cinc2017=FOLDER
+
+HAPT: the usual and the quick evaluation of 10,000 and 2,000 windows of 128 x 3, once with and once without what is
+measured of people; real windows stand in for samples. CinC 2017: every measure of privacy, of 10,000 samples (real
+windows with noise) against 6,000 training subjects and 1,000 test subjects. Figures go to results/identity_speed.json.
+"""
+
+import csv
+import dataclasses
+import os
+import time
+
+import numpy as np
+import results
+from absl import flags
+
+from sensegen_tf import commands
+
+FLAGS = flags.FLAGS
+
+
+def hapt(folder):
+    """Windows of 20 training and of five test subjects."""
+    from sensegen_tf.data import sources, split
+    from sensegen_tf.data.windows import WindowConfig
+
+    source = sources.SourceConfig(source="hapt", data_dir=folder, channels=("ax", "ay", "az"))
+    dataset = split.prepare(sources.load(source), WindowConfig(length=128, stride=32))
+    return dataset.training, dataset.test
+
+
+def cinc(folder, subjects):
+    """Windows of five seconds, at most two of each of so many people."""
+    import wfdb
+
+    from sensegen_tf.data.windows import WindowSet
+
+    with open(os.path.join(folder, "REFERENCE.csv"), encoding="utf-8") as file:
+        names = [name for name, _ in csv.reader(file)][:subjects]
+    values, of = [], []
+    for name in names:
+        signal = wfdb.rdrecord(os.path.join(folder, name)).p_signal[:3000, 0]
+        pieces = [signal[start : start + 1500] for start in range(0, len(signal) - 1499, 1500)]
+        values += pieces
+        of += [name] * len(pieces)
+    values = np.array(values, np.float32)[..., None]
+    return WindowSet(values=values, rate=300.0, channels=("ECG",), units=("mV",), subjects=np.array(of))
+
+
+def seconds(real, test, *, count, settings):
+    """How long an evaluation of so many samples takes."""
+    from sensegen_tf.evaluation.evaluator import evaluate
+
+    rows = np.arange(count) % real.count
+    noise = 0.1 * real.values.std((0, 1)) * np.random.default_rng(0).normal(size=[count, *real.values.shape[1:]])
+    samples = dataclasses.replace(real.take(rows), values=real.values[rows] + noise, subjects=None)
+    start = time.monotonic()
+    evaluate(real, samples, test=test, settings=settings)
+    return round(time.monotonic() - start, 1)
+
+
+def main():
+    from sensegen_tf.evaluation.settings import Settings
+    from sensegen_tf.training import run_directory
+
+    rows = []
+    real, test = hapt(FLAGS.hapt)
+    for name, settings, count in (("quick", Settings.quick(), 2000), ("usual", Settings(), 10_000)):
+        of_both = [
+            seconds(real.subsample(count), test.subsample(count), count=count, settings=each)
+            for each in (dataclasses.replace(settings, identity_series=0), settings)
+        ]
+        rows.append([f"HAPT, {name}: {count:,} samples, 25 subjects", *of_both, of_both[1] / of_both[0]])
+        print(rows[-1], flush=True)
+    everybody = cinc(FLAGS.cinc2017, 7000)
+    others = np.isin(everybody.subjects, everybody.subject_names[::7])
+    nothing = Settings(repeats=(0, 0), c2st=(0, 0), published=(0, 0), trees=0, networks=0)
+    taken = seconds(everybody.take(~others), everybody.take(others), count=10_000, settings=nothing)
+    rows.append(["CinC 2017: privacy alone, 10,000 samples, 7,000 subjects", "", taken, ""])
+    print(rows[-1], flush=True)
+    results.keep(
+        "identity_speed",
+        "benchmark",
+        command="python experiments/identity_speed.py --hapt=FOLDER --cinc2017=FOLDER",
+        title="What the measures of people cost",
+        machine=run_directory.machine(),
+        seed=0,
+        text=["Windows of 128 x 3 (HAPT) and 1500 x 1 (CinC 2017). Once each."],
+        tables={
+            "seconds": {
+                "text": "Seconds of an evaluation.",
+                "columns": ["evaluation", "without measures of people", "with them", "ratio"],
+                "rows": rows,
+            }
+        },
+        notes=[],
+    )
+
+
+if __name__ == "__main__":
+    with commands.topic("Recordings"):
+        flags.DEFINE_string("hapt", None, "folder of HAPT")
+        flags.DEFINE_string("cinc2017", None, "folder of CinC 2017")
+    commands.required("hapt", "cinc2017")
+    commands.run(main)
