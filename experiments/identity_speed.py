@@ -67,24 +67,27 @@ def main():
     from sensegen_tf.training import run_directory
 
     rows = []
-    real, test = hapt(FLAGS.hapt)
-    for name, settings, count in (("quick", Settings.quick(), 2000), ("usual", Settings(), 10_000)):
+    cases = (("quick", Settings.quick(), 2000), ("usual", Settings(), 10_000)) if FLAGS.hapt else ()
+    for name, settings, count in cases:
+        real, test = hapt(FLAGS.hapt)
         of_both = [
             seconds(real.subsample(count), test.subsample(count), count=count, settings=each)
             for each in (dataclasses.replace(settings, identity_series=0), settings)
         ]
         rows.append([f"HAPT, {name}: {count:,} samples, 25 subjects", *of_both, of_both[1] / of_both[0]])
         print(rows[-1], flush=True)
-    everybody = cinc(FLAGS.cinc2017, 7000)
-    others = np.isin(everybody.subjects, everybody.subject_names[::7])
-    nothing = Settings(repeats=(0, 0), c2st=(0, 0), published=(0, 0), trees=0, networks=0)
-    taken = seconds(everybody.take(~others), everybody.take(others), count=10_000, settings=nothing)
-    rows.append(["CinC 2017: privacy alone, 10,000 samples, 7,000 subjects", "", taken, ""])
-    print(rows[-1], flush=True)
+    if FLAGS.cinc2017:
+        everybody = cinc(FLAGS.cinc2017, 7000)
+        others = np.isin(everybody.subjects, everybody.subject_names[::7])
+        nothing = Settings(repeats=(0, 0), c2st=(0, 0), published=(0, 0), trees=0, networks=0)
+        taken = seconds(everybody.take(~others), everybody.take(others), count=10_000, settings=nothing)
+        rows.append(["CinC 2017: privacy alone, 10,000 samples, 7,000 subjects", "", taken, ""])
+        print(rows[-1], flush=True)
+    given = [f"--{name}=FOLDER" for name in ("hapt", "cinc2017") if FLAGS[name].value]
     results.keep(
         "identity_speed",
         "benchmark",
-        command="python experiments/identity_speed.py --hapt=FOLDER --cinc2017=FOLDER",
+        command=f"python experiments/identity_speed.py {' '.join(given)}",
         title="What the measures of people cost",
         machine=run_directory.machine(),
         seed=0,
@@ -102,7 +105,6 @@ def main():
 
 if __name__ == "__main__":
     with commands.topic("Recordings"):
-        flags.DEFINE_string("hapt", None, "folder of HAPT")
-        flags.DEFINE_string("cinc2017", None, "folder of CinC 2017")
-    commands.required("hapt", "cinc2017")
+        flags.DEFINE_string("hapt", None, "folder of HAPT; without it, HAPT is left out")
+        flags.DEFINE_string("cinc2017", None, "folder of CinC 2017; the same")
     commands.run(main)

@@ -155,8 +155,8 @@ def test_a_prepared_set_brings_its_test_subjects(evaluated, files, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".npz", ".parquet", ".tfrecord", ""])
-def test_what_sample_writes_can_be_read(suffix, evaluated, version, files, tmp_path):
-    done = run("sample", model=version, num=70, length=32, output=tmp_path / f"samples{suffix}")
+def test_what_sample_writes_can_be_read(suffix, evaluated, files, tmp_path):
+    done = run("sample", model="sensegen_watch", num=70, length=32, output=tmp_path / f"samples{suffix}")
     assert done.returncode == 0, done.stderr
     synthetic = evaluated(real=files["real"], synthetic=tmp_path / f"samples{suffix}")["synthetic"]
     assert synthetic.values.shape == (70, 32, 3) and (synthetic.channels, synthetic.units) == (CHANNELS, UNITS)

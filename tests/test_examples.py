@@ -12,7 +12,10 @@ import pytest
         "sensegen_tf",
         "sensegen_tf.errors",
         "sensegen_tf.evaluation.evaluator",
+        "sensegen_tf.evaluation.metrics.embedding",
+        "sensegen_tf.evaluation.metrics.privacy",
         "sensegen_tf.generation.model",
+        "sensegen_tf.training.privacy",
         pytest.param("sensegen_tf.training.run", marks=pytest.mark.slow),
     ],
 )
