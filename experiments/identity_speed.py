@@ -39,7 +39,7 @@ def cinc(folder, subjects):
     from sensegen_tf.data.windows import WindowSet
 
     with open(os.path.join(folder, "REFERENCE.csv"), encoding="utf-8") as file:
-        names = [name for name, _ in csv.reader(file)][:subjects]
+        names = [row["record"] for row in csv.DictReader(file)][:subjects]
     values, of = [], []
     for name in names:
         signal = wfdb.rdrecord(os.path.join(folder, name)).p_signal[:3000, 0]

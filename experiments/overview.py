@@ -133,7 +133,7 @@ def _identity(results):
 
 def _of_subjects(result):
     """Measure -> score of a report, where it measured people."""
-    if result["name"].startswith("identity_"):
+    if "identity" in result.get("tables", {}):
         rows = result["tables"]["identity"]["rows"]
         marks = {"passes": True, "fails": False}
         return {name: {**value, "passed": marks.get(passed)} for _, value, _, passed, name in rows}
