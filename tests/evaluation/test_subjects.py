@@ -80,7 +80,7 @@ def test_hundreds_of_other_subjects_pass_and_copies_are_caught(cinc):
     assert score.reference.high < 0.1 and score.high < 0.15 and honest.find("control_beat").low > 0.2
     noise = 0.05 * real.values.std() * np.random.default_rng(0).normal(size=real.values.shape)
     copies = evaluate(real, samples(real, real.values + noise), test=test, settings=SETTINGS)
-    for metric in ("impersonation_beat", "subject_membership_auc", "subject_membership_tpr"):
+    for metric in ("impersonation_beat", "impersonation_embedding", "subject_membership_auc", "subject_membership_tpr"):
         assert_caught(copies.find(metric), 1.2)
     assert "pass for people who were trained on" in answer(copies, "private").headline
 

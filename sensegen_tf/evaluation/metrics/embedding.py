@@ -19,6 +19,8 @@ _BATCH, _SUBJECTS = 64, 32
 _LEARNING_RATE = 1e-3
 # Of a window in training, so that two crops of a subject's only window differ.
 _CROP = 0.75
+# Most noise on a crop, in standard deviations, so that noise does not hide a subject.
+_NOISE = 0.1
 # Factor of the cosine similarities.
 _SCALE = 10.0
 _FILTERS, _WIDTHS = (32, 64, 96, 96, 128, 128), (7, 5, 5, 5, 5, 5)
@@ -72,21 +74,22 @@ class SubjectEmbedding:
         self._embed = tf.function(
             self._network.call, input_signature=[tf.TensorSpec([None, length, 2 * channels], tf.float32)]
         )
-        self._train(self._features(values), subjects, steps, np.random.default_rng([seed, 9]))
+        self._train(values, subjects, steps, np.random.default_rng([seed, 9]))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Unit vectors of windows [N, T, C]: float32 [N, E]."""
         pieces = [values[start : start + 512] for start in range(0, len(values), 512)]
         return np.concatenate([self._embed(self._features(piece)).numpy() for piece in pieces])
 
-    def _train(self, features, subjects, steps, rng):
+    def _train(self, values, subjects, steps, rng):
         rows = [np.flatnonzero(subjects == subject) for subject in np.unique(subjects)]
         count = min(len(rows), _SUBJECTS)
         each = 2 * max(_BATCH // count // 2, 1)
-        length = max(round(_CROP * features.shape[1]), 1)
+        length = max(round(_CROP * values.shape[1]), 1)
+        largest = _NOISE * values.std((0, 1))
         optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps))
         optimizer.build(self._network.trainable_variables)
-        shape = [count * each, length, features.shape[-1]]
+        shape = [count * each, length, 2 * values.shape[-1]]
 
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
         def step(batch):
@@ -99,9 +102,10 @@ class SubjectEmbedding:
             chosen = [
                 rng.choice(rows[i], each, replace=len(rows[i]) < each) for i in rng.permutation(len(rows))[:count]
             ]
-            starts = rng.integers(0, features.shape[1] - length + 1, count * each)
-            places = starts[:, None] + np.arange(length)
-            step(features[np.concatenate(chosen)[:, None], places])
+            starts = rng.integers(0, values.shape[1] - length + 1, count * each)
+            crops = values[np.concatenate(chosen)[:, None], starts[:, None] + np.arange(length)]
+            noise = rng.uniform(0, largest, [count * each, 1, values.shape[-1]]) * rng.normal(size=crops.shape)
+            step(self._features(crops + noise))
 
 
 def prototypical_loss(points: tf.Tensor) -> tf.Tensor:
