@@ -67,21 +67,24 @@ def main():
     from sensegen_tf.training import run_directory
 
     rows = []
-    cases = (("quick", Settings.quick(), 2000), ("usual", Settings(), 10_000)) if FLAGS.hapt else ()
-    for name, settings, count in cases:
+    if FLAGS.hapt:
         real, test = hapt(FLAGS.hapt)
+        cases = (("quick", Settings.quick(), 2000), ("usual", Settings(), 10_000))
+    for name, settings, count in cases if FLAGS.hapt else ():
         of_both = [
             seconds(real.subsample(count), test.subsample(count), count=count, settings=each)
             for each in (dataclasses.replace(settings, identity_series=0), settings)
         ]
-        rows.append([f"HAPT, {name}: {count:,} samples, 25 subjects", *of_both, of_both[1] / of_both[0]])
+        rows.append(
+            [f"HAPT, {name}: windows of 128 x 3, {count:,} samples, 25 subjects", *of_both, of_both[1] / of_both[0]]
+        )
         print(rows[-1], flush=True)
     if FLAGS.cinc2017:
         everybody = cinc(FLAGS.cinc2017, 7000)
         others = np.isin(everybody.subjects, everybody.subject_names[::7])
         nothing = Settings(repeats=(0, 0), c2st=(0, 0), published=(0, 0), trees=0, networks=0)
         taken = seconds(everybody.take(~others), everybody.take(others), count=10_000, settings=nothing)
-        rows.append(["CinC 2017: privacy alone, 10,000 samples, 7,000 subjects", "", taken, ""])
+        rows.append(["CinC 2017: privacy alone, windows of 1500 x 1, 10,000 samples, 7,000 subjects", "", taken, ""])
         print(rows[-1], flush=True)
     given = [f"--{name}=FOLDER" for name in ("hapt", "cinc2017") if FLAGS[name].value]
     results.keep(
@@ -91,7 +94,7 @@ def main():
         title="What the measures of people cost",
         machine=run_directory.machine(),
         seed=0,
-        text=["Windows of 128 x 3 (HAPT) and 1500 x 1 (CinC 2017). Once each."],
+        text=["Each measured once."],
         tables={
             "seconds": {
                 "text": "Seconds of an evaluation.",

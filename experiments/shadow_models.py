@@ -74,20 +74,22 @@ def part(dataset, windows, inside):
     return dataclasses.replace(dataset, training=together(inside), test=together(~inside), heldout=None)
 
 
-def measure(scores, members):
-    """AUC with the interval of a bootstrap over subjects, and its null with permuted membership."""
-    from sensegen_tf.evaluation.metrics.privacy import auc
+def measure(scores, names, members):
+    """AUC over subjects beside its null, as a report measures it: each subject is one window here."""
+    from sensegen_tf.evaluation.metrics.privacy import likelihood_attack
 
-    rng = np.random.default_rng(FLAGS.seed)
-    groups = scores[members], scores[~members]
-    bootstrap = [auc(*(rng.choice(each, len(each)) for each in groups)) for _ in range(1000)]
-    permuted = []
-    for _ in range(1000):
-        inside = rng.permutation(members)
-        permuted.append(auc(scores[inside], scores[~inside]))
+    found = likelihood_attack(
+        scores[members],
+        scores[~members],
+        member_subjects=names[members],
+        other_subjects=names[~members],
+        seed=FLAGS.seed,
+    )
+    (score,) = (each for each in found if each.metric == "subject_likelihood_auc")
+    null = score.reference
     return [
-        {"value": value, "low": float(np.quantile(of, 0.025)), "high": float(np.quantile(of, 0.975))}
-        for value, of in ((auc(*groups), bootstrap), (float(np.mean(permuted)), permuted))
+        {"value": score.value, "low": score.low, "high": score.high},
+        {"value": null.mean, "low": null.low, "high": null.high},
     ]
 
 
@@ -99,6 +101,7 @@ def main():
     model, dataset = sensegen_tf.load(FLAGS.exported), data_flags.load_dataset()
     windows = by_subject(dataset.training, dataset.training.subject_names)
     windows |= by_subject(dataset.test, dataset.test.subject_names)
+    names = np.array(list(windows))
     members = np.array([name in dataset.training.subject_names for name in windows])
 
     def score(each):
@@ -111,8 +114,11 @@ def main():
     ratios = likelihood_ratios(target, shadows, trained=inside)
     known = np.isfinite(ratios)
     rows = [
-        ["likelihood alone", *measure(target, members)],
-        [f"likelihood ratio, {FLAGS.shadow_models} shadow models", *measure(ratios[known], members[known])],
+        ["likelihood alone", *measure(target, names, members)],
+        [
+            f"likelihood ratio, {FLAGS.shadow_models} shadow models",
+            *measure(ratios[known], names[known], members[known]),
+        ],
     ]
     results.keep(
         f"shadow_{model.card.name}",

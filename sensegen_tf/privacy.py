@@ -26,7 +26,9 @@ commands.required("subjects", "parameters")
 
 
 def _numbers(name, kind):
-    """The numbers of a list flag."""
+    """The numbers of a list flag, one or more."""
+    if not FLAGS[name].value:
+        raise InputError(f"{name} holds no number", fields=[name])
     try:
         return [kind(each) for each in FLAGS[name].value]
     except ValueError as error:
@@ -40,7 +42,9 @@ def plan() -> None:
     from sensegen_tf.training import privacy
 
     subjects = FLAGS.subjects
-    shares = _numbers("subjects_per_step", int) or sorted({max(subjects // 10, 1), max(subjects // 3, 1), subjects})
+    shares = sorted({max(subjects // 10, 1), max(subjects // 3, 1), subjects})
+    if FLAGS.subjects_per_step:
+        shares = _numbers("subjects_per_step", int)
     print(f"{'epsilon':>8} {'steps':>7} {'subjects a step':>16} {'sigma':>8} {'noise / clip':>13}")
     for epsilon in _numbers("epsilon", float):
         for steps in _numbers("steps", int):
@@ -59,7 +63,7 @@ def plan() -> None:
 
 
 def main(*words: str) -> None:
-    """Plans; training itself takes the same flags."""
+    """Plans."""
     if words != ("plan",):
         raise InputError("say what to do: plan", fields=["command"])
     plan()

@@ -180,7 +180,7 @@ class WindowSet:
         """At most `count` of the windows, evenly spaced over all."""
         if count >= self.count:
             return self
-        return self.take(np.linspace(0, self.count - 1, count).astype(int))
+        return self.take(evenly_spaced(self.count, count))
 
     def describe(self) -> dict[str, Any]:
         """Counts and a checksum, as a dictionary that JSON can hold."""
@@ -192,6 +192,16 @@ class WindowSet:
             "labels": dict(zip(names.tolist(), counts.tolist(), strict=True)),
             "checksum": zlib.crc32(self.values.tobytes()),
         }
+
+
+def evenly_spaced(count: int, most: int) -> np.ndarray:
+    """At most `most` of the numbers below `count`, evenly spaced over all; all of them where there are no more.
+
+    Example:
+      >>> evenly_spaced(7, 3).tolist(), evenly_spaced(2, 3).tolist()
+      ([0, 3, 6], [0, 1])
+    """
+    return np.linspace(0, count - 1, min(most, count)).astype(int)
 
 
 def label_names(labels: np.ndarray | Sequence[str]) -> tuple[str, ...]:

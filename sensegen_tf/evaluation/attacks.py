@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sensegen_tf.data.windows import WindowSet
+from sensegen_tf.data.windows import WindowSet, evenly_spaced
 from sensegen_tf.evaluation.baselines import Pool
 from sensegen_tf.evaluation.metrics import identity, privacy, signatures, utility
 from sensegen_tf.evaluation.metrics.definitions import SIGNATURES
@@ -16,8 +16,6 @@ from sensegen_tf.evaluation.metrics.physiology import Heart
 from sensegen_tf.evaluation.scores import Score
 from sensegen_tf.evaluation.settings import Settings
 
-# With fewer subjects, nobody can tell whether people are protected.
-FEWEST_SUBJECTS = 20
 _FEWEST_TO_LEARN = 4
 
 
@@ -120,7 +118,7 @@ class Attacks:
         features, subjects = {}, {}
         for kind in ("training", "test", "synthetic"):
             rows = self._pool.rows(kind)
-            rows = rows[np.linspace(0, len(rows) - 1, min(self._settings.privacy_windows, len(rows))).astype(int)]
+            rows = rows[evenly_spaced(len(rows), self._settings.privacy_windows)]
             features[kind] = utility.features(self._pool.values[rows], self._pool.rate)
             subjects[kind] = self._pool.subjects[rows]
         of = {f"{kind}_subjects": subjects[kind] for kind in ("training", "test")}

@@ -154,6 +154,23 @@ def _groups_of_real(pool: Pool, against: str, count: int, rng: np.random.Generat
     return groups
 
 
+def middle(values: Sequence[float] | np.ndarray) -> Estimate:
+    """Mean, and the bounds of the middle 95 %: of values of a bootstrap or of a null."""
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Estimate(float(np.mean(values)), float(low), float(high))
+
+
+def rows_by_subject(subjects: np.ndarray) -> dict[str, np.ndarray]:
+    """Subject -> the row numbers of the subject, ascending.
+
+    Args:
+      subjects: N strings.
+    """
+    order = np.argsort(subjects, kind="stable")
+    names, starts = np.unique(subjects[order], return_index=True)
+    return dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
+
+
 def confidence(values: Sequence[float]) -> Estimate:
     """Mean and 95 % confidence interval of the mean (Student's t); all the same with one value."""
     return _interval(values, np.sqrt(1 / len(values)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from sensegen_tf.evaluation.attacks import FEWEST_SUBJECTS
 from sensegen_tf.evaluation.evaluator import Evaluation
 from sensegen_tf.evaluation.metrics.definitions import LOWER, QUESTIONS
 from sensegen_tf.evaluation.scores import BASELINE, Score
@@ -16,6 +15,8 @@ _HINT = "nearer_to_training"
 _IMPERSONATION = "impersonation_"
 # Measures of people, beside those of windows.
 _OF_SUBJECTS = (_IMPERSONATION, "linked_", "subject_")
+# With fewer, nobody can tell whether people are protected.
+_FEWEST_SUBJECTS = 20
 _GUARANTEE = "Only differential privacy gives a guarantee."
 _ALL_GOOD = {
     "real": "Yes. None of {measures} lies outside the range of real recordings.",
@@ -104,7 +105,7 @@ def _of_worst(failed, **answered):
 def _answer_private(evaluation, decided, failed):
     """One leak is a leak, however many other attacks failed; and no leak found is no proof."""
     subjects = set(evaluation.real.subject_names) | set(evaluation.test.subject_names)
-    few = len(subjects) < FEWEST_SUBJECTS
+    few = len(subjects) < _FEWEST_SUBJECTS
     measures = "1 measure" if len(decided) == 1 else f"{len(decided)} measures"
     impersonating = [s for s in failed if s.metric.startswith(_IMPERSONATION)]
     if failed:
@@ -123,7 +124,7 @@ def _answer_private(evaluation, decided, failed):
     if few:
         headline = (
             f"Nobody can tell. {measures} found no leak, but {_counted(subjects)} too few to show that people are "
-            f"protected; it takes {FEWEST_SUBJECTS}."
+            f"protected; it takes {_FEWEST_SUBJECTS}."
         )
     elif not any(s.metric.startswith(_IMPERSONATION) for s in of_subjects):
         headline = f"Not shown. {measures} found no leak of training data, but none shows who the samples pass for."

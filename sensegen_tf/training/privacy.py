@@ -22,10 +22,15 @@ _INTERVAL = 1e-3
 def _accounting():
     try:
         import dp_accounting
-        from dp_accounting import pld, rdp
+        import dp_accounting.pld
+        import dp_accounting.rdp
     except ImportError as error:
         raise InputError("dp-accounting is not installed: pip install 'sensegen_tf[privacy]'") from error
-    return dp_accounting, pld, rdp
+    return dp_accounting
+
+
+def _accountant(dp_accounting):
+    return dp_accounting.pld.PLDAccountant(value_discretization_interval=_INTERVAL)
 
 
 def _event(dp_accounting, noise_multiplier, sampling_rate, steps):
@@ -61,9 +66,11 @@ def spent_epsilon(*, noise_multiplier: float, sampling_rate: float, steps: int, 
     _check(sampling_rate, steps, delta)
     if not noise_multiplier > 0:
         raise InputError(f"noise_multiplier must be above 0, got {noise_multiplier}", fields=["noise_multiplier"])
-    dp_accounting, pld, _ = _accounting()
+    dp_accounting = _accounting()
     event = _event(dp_accounting, noise_multiplier, sampling_rate, steps)
-    return float(pld.PLDAccountant(value_discretization_interval=_INTERVAL).compose(event).get_epsilon(delta))
+    return float(
+        dp_accounting.pld.PLDAccountant(value_discretization_interval=_INTERVAL).compose(event).get_epsilon(delta)
+    )
 
 
 def noise_multiplier(*, epsilon: float, delta: float, sampling_rate: float, steps: int) -> float:
@@ -83,7 +90,7 @@ def noise_multiplier(*, epsilon: float, delta: float, sampling_rate: float, step
     _check(sampling_rate, steps, delta)
     if not epsilon > 0:
         raise InputError(f"epsilon must be above 0, got {epsilon}", fields=["epsilon"])
-    dp_accounting, pld, rdp = _accounting()
+    dp_accounting = _accounting()
 
     def calibrate(accountant, bracket, tolerance):
         return dp_accounting.calibrate_dp_mechanism(
@@ -96,11 +103,13 @@ def noise_multiplier(*, epsilon: float, delta: float, sampling_rate: float, step
         )
 
     # Renyi accounting is fast and asks for a little too much.
-    enough = calibrate(rdp.RdpAccountant, dp_accounting.LowerEndpointAndGuess(0.2, 2.0), 1e-3)
+    enough = calibrate(dp_accounting.rdp.RdpAccountant, dp_accounting.LowerEndpointAndGuess(0.2, 2.0), 1e-3)
     if enough > _MOST_NOISE:
         raise InputError(f"epsilon {epsilon:g} asks for noise of {enough:g} times the clip", fields=["epsilon"])
     bracket = dp_accounting.ExplicitBracketInterval(0.7 * enough, 1.01 * enough)
-    found = calibrate(lambda: pld.PLDAccountant(value_discretization_interval=_INTERVAL), bracket, 1e-3 * enough)
+    found = calibrate(
+        lambda: dp_accounting.pld.PLDAccountant(value_discretization_interval=_INTERVAL), bracket, 1e-3 * enough
+    )
     return math.ceil(found * 1e4) / 1e4
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any, NamedTuple
 
 LOWER, HIGHER = "lower", "higher"
 QUESTIONS = {
@@ -81,7 +82,7 @@ def _useful(title, meaning, *, failing="", advice=""):
     )
 
 
-def _private(title, meaning, *, failing, advice, chance=0.0):
+def _private(title, meaning, *, failing="", advice="", chance=0.0):
     return Metric(
         question="private",
         title=title,
@@ -119,17 +120,76 @@ _IMPERSONATION = (
 )
 _LEAK_OF_MODEL = f"Do not share the model. {_LEAK}"
 
-# Attack -> what it attacks, what the attacker has, what failing samples do, what to do.
+
+class _Attack(NamedTuple):
+    """What an attack is on, what the attacker has, what samples that fail do, and what to do then."""
+
+    source: str
+    what: str
+    failing: str
+    advice: str
+
+
 _ATTACKS = {
-    "membership": ("samples", "samples", "let an attacker infer", _LEAK),
-    "density": ("the density of samples", "samples", "let an attacker infer by their density", _LEAK),
-    "likelihood": ("the likelihood", "model", "come from a model whose likelihood shows", _LEAK_OF_MODEL),
+    "membership": _Attack("samples", "samples", "let an attacker infer", _LEAK),
+    "density": _Attack("the density of samples", "samples", "let an attacker infer by their density", _LEAK),
+    "likelihood": _Attack("the likelihood", "model", "come from a model whose likelihood shows", _LEAK_OF_MODEL),
+}
+# Measure of every attack -> title, meaning, what samples that fail let be known, and chance.
+_OF_ATTACKS = {
+    "{}_auc": (
+        "membership inference from {} (AUC)",
+        "An attacker who has the {} guesses which windows were trained on. 0.5 is chance, 1 is always right.",
+        "which windows were trained on",
+        0.5,
+    ),
+    "subject_{}_auc": (
+        "membership of a subject, from {} (AUC)",
+        "The same attacker, with all windows of a subject, guesses which subjects were trained on. 0.5 is chance.",
+        "which people were trained on",
+        0.5,
+    ),
+    "subject_{}_tpr": (
+        "membership of a subject, from {} (TPR at 1 % FPR)",
+        "Share of the training subjects whom this attacker finds while 1 % of the test subjects are falsely "
+        "accused. 0.01 is chance.",
+        "with near certainty that some of the people were trained on",
+        0.0,
+    ),
 }
 # Signature of a subject -> in words.
 SIGNATURES = {
     "beat": "median beat",
     "embedding": "learnt embedding",
     "slices": "slicing DTW",
+}
+
+_CONTROL = "The same share of other real windows of the training subjects: what this signature can see at all."
+# Measure by every signature -> title, meaning, and the rest of a `Metric`.
+_OF_SIGNATURES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "impersonation": (
+        "impersonation",
+        "Share of the samples that come nearer to somebody who was trained on than 95 % of the windows of test "
+        "subjects do. 0.05 is chance.",
+        {"failing": "pass for people who were trained on", "advice": _IMPERSONATION, "chance": 0.05},
+    ),
+    "control": ("control of the impersonation", _CONTROL, {"chance": 0.05}),
+    "linked": (
+        "linked to training subjects",
+        "Share of the samples whose nearest subject was trained on, among equally many training and test subjects. "
+        "0.5 is chance.",
+        {
+            "failing": "are linked to people who were trained on more often than to others",
+            "advice": _IMPERSONATION,
+            "chance": 0.5,
+        },
+    ),
+    "control_linked": ("control of the linkage", _CONTROL, {"chance": 0.5}),
+    "evenness": (
+        "evenness of the impersonation",
+        "Effective number of training subjects whom the impersonating samples pass for, as a share of all.",
+        {},
+    ),
 }
 
 METRICS = {
@@ -241,55 +301,9 @@ METRICS = {
         )
     },
     **{
-        f"impersonation_{name}": _private(
-            f"impersonation ({title})",
-            "Share of the samples that come nearer to somebody who was trained on than 95 % of the windows of test "
-            "subjects do. 0.05 is chance.",
-            failing="pass for people who were trained on",
-            advice=_IMPERSONATION,
-            chance=0.05,
-        )
-        for name, title in SIGNATURES.items()
-    },
-    **{
-        f"control_{name}": _private(
-            f"control of the impersonation ({title})",
-            "The same share of other real windows of the training subjects: what this signature can see at all.",
-            failing="",
-            advice="",
-            chance=0.05,
-        )
-        for name, title in SIGNATURES.items()
-    },
-    **{
-        f"linked_{name}": _private(
-            f"linked to training subjects ({title})",
-            "Share of the samples whose nearest subject was trained on, among equally many training and test subjects. "
-            "0.5 is chance.",
-            failing="are linked to people who were trained on more often than to others",
-            advice=_IMPERSONATION,
-            chance=0.5,
-        )
-        for name, title in SIGNATURES.items()
-    },
-    **{
-        f"control_linked_{name}": _private(
-            f"control of the linkage ({title})",
-            "The same share of other real windows of the training subjects: what this signature can see at all.",
-            failing="",
-            advice="",
-            chance=0.5,
-        )
-        for name, title in SIGNATURES.items()
-    },
-    **{
-        f"evenness_{name}": _private(
-            f"evenness of the impersonation ({title})",
-            "Effective number of training subjects whom the impersonating samples pass for, as a share of all.",
-            failing="",
-            advice="",
-        )
-        for name, title in SIGNATURES.items()
+        f"{kind}_{name}": _private(f"{title} ({signature})", meaning, **rest)
+        for kind, (title, meaning, rest) in _OF_SIGNATURES.items()
+        for name, signature in SIGNATURES.items()
     },
     "nearer_to_training": _private(
         "nearer to training subjects than to test subjects",
@@ -306,34 +320,15 @@ METRICS = {
         advice=_LEAK,
     ),
     **{
-        f"{name}_auc": _private(
-            f"membership inference from {source} (AUC)",
-            f"An attacker who has the {what} guesses which windows were trained on. 0.5 is chance, 1 is always right.",
-            failing=f"{failing} which windows were trained on",
-            advice=advice,
-            chance=0.5,
+        key.format(name): _private(
+            title.format(attack.source),
+            meaning.format(attack.what),
+            failing=f"{attack.failing} {failing}",
+            advice=attack.advice,
+            chance=chance,
         )
-        for name, (source, what, failing, advice) in _ATTACKS.items()
-    },
-    **{
-        f"subject_{name}_auc": _private(
-            f"membership of a subject, from {source} (AUC)",
-            "The same attacker, with all windows of a subject, guesses which subjects were trained on. 0.5 is chance.",
-            failing=f"{failing} which people were trained on",
-            advice=advice,
-            chance=0.5,
-        )
-        for name, (source, what, failing, advice) in _ATTACKS.items()
-    },
-    **{
-        f"subject_{name}_tpr": _private(
-            f"membership of a subject, from {source} (TPR at 1 % FPR)",
-            "Share of the training subjects whom this attacker finds while 1 % of the test subjects are falsely "
-            "accused. 0.01 is chance.",
-            failing=f"{failing} with near certainty that some of the people were trained on",
-            advice=advice,
-        )
-        for name, (source, what, failing, advice) in _ATTACKS.items()
+        for key, (title, meaning, failing, chance) in _OF_ATTACKS.items()
+        for name, attack in _ATTACKS.items()
     },
     "cadence": _physiology(
         "cadence",

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.stats
 
 from sensegen_tf.data.spectrum import decibel_difference, log_spectral_distance
+from sensegen_tf.data.windows import evenly_spaced
 
 _NEIGHBOURS = 5
 # Most windows that are taken for points, since all are compared with all.
@@ -180,7 +181,7 @@ def neighbourhoods(real: np.ndarray, synthetic: np.ndarray) -> dict[str, float]:
 
 def _subsample(windows):
     """At most `_POINTS` of them, evenly spaced."""
-    return windows[np.linspace(0, len(windows) - 1, min(len(windows), _POINTS)).astype(int)]
+    return windows[evenly_spaced(len(windows), _POINTS)]
 
 
 def measure(real: np.ndarray, synthetic: np.ndarray, *, rate: float) -> dict[str, float]:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sensegen_tf.evaluation.baselines import Estimate, Pool
+from sensegen_tf.data.windows import evenly_spaced
+from sensegen_tf.evaluation.baselines import Estimate, Pool, middle, rows_by_subject
 from sensegen_tf.evaluation.metrics.signatures import Signature
 from sensegen_tf.evaluation.scores import Reference, Score, make_score
 
@@ -93,17 +94,11 @@ def choose_rows(pool: Pool, *, series: int, windows: int) -> Rows:
 
 def _halves(rows, subjects):
     """Subject -> the first and the second half of his rows."""
-    found = {}
-    for name in np.unique(subjects):
-        own = rows[subjects == name]
-        found[str(name)] = own[: (len(own) + 1) // 2], own[(len(own) + 1) // 2 :]
-    return found
+    return {name: np.array_split(rows[own], 2) for name, own in rows_by_subject(subjects).items()}
 
 
 def _evenly(rows, count):
-    if count >= len(rows):
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    return rows[evenly_spaced(len(rows), count)]
 
 
 def _threshold(values, weights):
@@ -141,8 +136,7 @@ class _Null:
         few = rng.permutation(len(self._names))[:_MOST_LEFT_OUT]
         rates = np.array([self._rate_of(subject) for subject in few])
         means = rng.choice(rates, [_REPEATS, len(rates)]).mean(1)
-        low, high = np.quantile(means, [0.025, 0.975])
-        return Reference.null(Estimate(float(rates.mean()), float(low), float(high)))
+        return Reference.null(Estimate(float(rates.mean()), *middle(means)[1:]))
 
 
 def _rate(values, null, rng, *, subjects=None):
@@ -159,8 +153,7 @@ def _rate(values, null, rng, *, subjects=None):
     for _ in range(_REPEATS):
         times = np.bincount(rng.integers(0, len(sizes), len(sizes)), minlength=len(sizes))
         rates.append(rate(null.threshold(rng), times))
-    low, high = np.quantile(rates, [0.025, 0.975])
-    return Estimate(rate(null.threshold(), np.ones(len(sizes))), float(low), float(high))
+    return Estimate(rate(null.threshold(), np.ones(len(sizes))), *middle(rates)[1:])
 
 
 class _Nearest(NamedTuple):
@@ -210,7 +203,8 @@ def measure(name: str, signatures: Sequence[Signature], *, pool: Pool, rows: Row
     reference = null.reference(rng)
     scores = _beside_control(f"impersonation_{name}", f"control_{name}", rates, reference)
     scores += _beside_control(f"linked_{name}", f"control_linked_{name}", *_link(signatures, rows, rng))
-    impersonating = nearest["synthetic"].names[nearest["synthetic"].values > null.threshold()]
+    threshold = null.threshold()
+    impersonating = nearest["synthetic"].names[nearest["synthetic"].values > threshold]
     names, counts = np.unique(impersonating, return_counts=True)
     shares = dict.fromkeys(rows.gallery, 0.0) | dict(zip(names.tolist(), counts / max(counts.sum(), 1), strict=True))
     if len(impersonating) >= _FEWEST:
@@ -218,7 +212,7 @@ def measure(name: str, signatures: Sequence[Signature], *, pool: Pool, rows: Row
     return Impersonation(
         signature=name,
         nearest={kind: each.values for kind, each in nearest.items()},
-        threshold=float(null.threshold()),
+        threshold=float(threshold),
         subjects=shares,
         scores=tuple(scores),
         blind=_blind(scores[0], rates.get("control"), reference),
@@ -271,13 +265,10 @@ def _link(signatures, rows, rng):
 
     found = {}
     for kind in drawn[0]:
-        value, bootstrap = float(over_signatures(kind, "values").mean()), over_signatures(kind, "bootstrap")
+        value, bootstrap = float(over_signatures(kind, "values").mean()), middle(over_signatures(kind, "bootstrap"))
         # Around the value, since galleries that hold a subject twice recognise fewer.
-        low, high = np.quantile(bootstrap, [0.025, 0.975]) - bootstrap.mean() + value
-        found[kind] = Estimate(value, float(low), float(high))
-    permuted = over_signatures("synthetic", "permuted")
-    low, high = np.quantile(permuted, [0.025, 0.975])
-    return found, Reference.null(Estimate(float(permuted.mean()), float(low), float(high)))
+        found[kind] = Estimate(value, *(bound - bootstrap.value + value for bound in bootstrap[1:]))
+    return found, Reference.null(middle(over_signatures("synthetic", "permuted")))
 
 
 def _link_by(signature, rows, probes, rng):

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from sensegen_tf.evaluation.baselines import Estimate, Pool
+from sensegen_tf.evaluation.baselines import Estimate, Pool, middle, rows_by_subject
 from sensegen_tf.evaluation.metrics.fidelity import squared_distances
 from sensegen_tf.evaluation.scores import Reference, Score, make_score
 
@@ -78,12 +78,6 @@ def true_positive_rate(members: np.ndarray, others: np.ndarray) -> float:
     return float((members > np.sort(others)[len(others) - 1 - allowed]).mean())
 
 
-def _estimate(values):
-    """Mean, and the bounds of the middle 95 %."""
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Estimate(float(np.mean(values)), float(low), float(high))
-
-
 def _proportion(each):
     """Mean of values in [0, 1], and its 95 % confidence interval (Wilson's)."""
     found = scipy.stats.binomtest(round(float(each.sum())), len(each)).proportion_ci(method="wilson")
@@ -130,8 +124,8 @@ class _Attack:
             make_score(
                 name,
                 against="training",
-                value=Estimate(value, *_estimate([each[name] for each in bootstrap])[1:]),
-                reference=Reference.null(_estimate([each[name] for each in permuted])),
+                value=Estimate(value, *middle([each[name] for each in bootstrap])[1:]),
+                reference=Reference.null(middle([each[name] for each in permuted])),
             )
             for name, value in values.items()
         ]
@@ -147,7 +141,7 @@ def _permute(training, test, rng):
 
 
 def _by_subject(scores, subjects):
-    return {str(name): scores[subjects == name] for name in np.unique(subjects)}
+    return {name: scores[rows] for name, rows in rows_by_subject(subjects).items()}
 
 
 def likelihood_attack(
@@ -317,8 +311,8 @@ class Neighbours:
         membership = self._membership()
         nearer = _proportion(self._nearer(self._training, self._test))
         copies = _proportion(self._copies(self._synthetic, self._training))
-        nearer_null = _estimate([self._nearer(*self._permute()).mean() for _ in range(_BOOTSTRAP)])
-        copies_baseline = _estimate([self._copies(*self._stand_ins()).mean() for _ in range(_BOOTSTRAP // 2)])
+        nearer_null = middle([self._nearer(*self._permute()).mean() for _ in range(_BOOTSTRAP)])
+        copies_baseline = middle([self._copies(*self._stand_ins()).mean() for _ in range(_BOOTSTRAP // 2)])
         return [
             *membership,
             make_score("nearer_to_training", against="training", value=nearer, reference=Reference.null(nearer_null)),

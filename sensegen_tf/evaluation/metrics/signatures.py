@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sensegen_tf.data.windows import evenly_spaced
 from sensegen_tf.evaluation.metrics.embedding import SubjectEmbedding
 
 # Correlation of a window without beats with any other.
@@ -131,7 +132,7 @@ def slices(values: np.ndarray, training: np.ndarray, *, rate: float) -> list[Sig
         second, counts = [], []
         for rows in galleries:
             pairs = np.stack(np.meshgrid(rows, places, indexing="ij"), -1).reshape(-1, 2)
-            chosen = pairs[np.linspace(0, len(pairs) - 1, min(SUBJECT_SLICES, len(pairs))).astype(int)]
+            chosen = pairs[evenly_spaced(len(pairs), SUBJECT_SLICES)]
             second.append(cut(chosen[:, 0], chosen[:, 1]))
             counts.append(len(chosen))
         sliced = np.concatenate([first, *second])
