@@ -7,6 +7,11 @@ import pytest
 
 from tests.commands import run
 
+_LONGEST = (
+    *("test_train.py", "test_serving.py", "test_distribution.py", "test_evaluator.py", "test_identity.py"),
+    *("test_shards.py", "test_goldens.py", "test_subjects.py", "test_presets.py", "test_export.py", "test_command.py"),
+    *("test_browser.py", "test_runtimes.py", "test_loop.py", "test_cheats.py"),
+)
 TINY = {
     "source": "watch",
     "channels": "ax,ay,az",
@@ -14,7 +19,7 @@ TINY = {
     "window_length": "24",
     "stride": "200",
     "batch_size": "8",
-    "outer_iterations": "3",
+    "outer_iterations": "2",
     "discriminator_steps": "2",
     "generator_steps": "3",
     "evaluation_windows": "32",
@@ -30,6 +35,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.option.all:
         config.option.markexpr = ""
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first, so that the processes end together."""
+    items.sort(key=lambda item: _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST))
 
 
 def shared(name):
@@ -67,7 +77,7 @@ def trained(tmp_path_factory):
 def conditional(tmp_path_factory):
     """The same of a conditional model, which was also trained adversarially and calibrated."""
     both = {"generator_objective": "both", "adversarial_batch_size": "4"}
-    changes = {"preset": "sensegen_accel", "calibrate": "true", **both}
+    changes = {"preset": "sensegen_accel", "labels": "pendulum,upright row", "calibrate": "true", **both}
     return train_once(tmp_path_factory, "conditional", **{**TINY, **changes})
 
 

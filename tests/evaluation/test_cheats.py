@@ -99,6 +99,7 @@ def test_the_training_set_returned_from_other_moments():
     assert_caught(found.find("membership_auc"), 1.1)
 
 
+@pytest.mark.slow
 def test_a_generator_that_ignores_labels(real, test):
     wrong = dataclasses.replace(real, labels=np.random.default_rng(0).permutation(real.labels))
     for samples, passed in ((real, True), (wrong, False)):
@@ -108,6 +109,7 @@ def test_a_generator_that_ignores_labels(real, test):
     assert evaluate(real, wrong, settings=STATISTICS).find("energy_by_label").passed is False
 
 
+@pytest.mark.slow
 def test_the_two_sample_test_with_heldout_windows():
     windows = walkers(0, each=60, length=32)
     training, heldout = (windows.take(slice(rest, None, 2)) for rest in range(2))

@@ -1,6 +1,7 @@
 import os
 
 import numpy as np
+import pytest
 
 from sensegen_tf.evaluation.plots import comparison
 
@@ -25,6 +26,7 @@ def test_the_picture_has_every_trace_spectrum_and_histogram_with_units(tmp_path)
     assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] == 3 and image.std() > 0
 
 
+@pytest.mark.slow
 def test_many_channels_get_rows_of_panels_that_do_not_cover_each_other():
     real = np.random.default_rng(0).normal(size=[8, 24, 16])
     channels = [f"x{number}" for number in range(16)]

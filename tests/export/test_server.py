@@ -61,7 +61,7 @@ def expected(models, name, inputs):
     return signature(**{key: tf.constant(value) for key, value in inputs.items()})["samples"].numpy()
 
 
-@pytest.mark.parametrize(("name", "label"), [(PLAIN, None), (LABELLED, 4)])
+@pytest.mark.parametrize(("name", "label"), [pytest.param(PLAIN, None, marks=pytest.mark.slow), (LABELLED, 4)])
 def test_the_grpc_client_gets_the_same_bytes(models, served, name, label):
     with grpc.insecure_channel(served[0]) as channel:
         found = sample_grpc.predict(channel, name, "serving_default", asked([3, 4, 5], 24, label))
@@ -69,7 +69,7 @@ def test_the_grpc_client_gets_the_same_bytes(models, served, name, label):
     np.testing.assert_array_equal(found["length"], [24] * 3)
 
 
-@pytest.mark.parametrize(("name", "label"), [(PLAIN, None), (LABELLED, 4)])
+@pytest.mark.parametrize(("name", "label"), [pytest.param(PLAIN, None, marks=pytest.mark.slow), (LABELLED, 4)])
 def test_the_rest_client_gets_the_same_numbers(models, served, name, label):
     given = {} if label is None else {"label": label}
     found = sample_rest.predict(served[1], name, "serving_default", [{"seed": s, "length": 9, **given} for s in (3, 4)])

@@ -72,6 +72,7 @@ def test_shards_hold_the_series_of_the_one_file_that_the_seed_names(watch, folde
     np.testing.assert_allclose(table["time [s]"][:12], np.arange(12) / 50)
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_folder(model, folder, tmp_path):
     done = run("sample", **asked(model, tmp_path / "s"))
     assert done.returncode == 0, done.stderr

@@ -42,7 +42,7 @@ KINDS = {
 
 
 # Combinations of what the others have.
-SLOW = ("residual", "past", "events", "block")
+SLOW = ("residual", "initial mixture", "past", "events", "block")
 
 
 @pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in KINDS])

@@ -57,10 +57,10 @@ def test_stopped_while_a_model_learns_and_resumed_gives_the_same_bytes(eagerly, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [algorithm1, alternating])
-def test_stopped_anywhere_and_resumed_gives_the_same_bytes(make, tmp_path):
+@pytest.mark.parametrize(("make", "stops"), [(algorithm1, [6]), (alternating, [2, 6, 7])])
+def test_stopped_anywhere_and_resumed_gives_the_same_bytes(make, stops, tmp_path):
     """While the discriminator learns, while the generator does, and after an outer iteration."""
-    check_resumption(functools.partial(make, 2, discriminator_steps=4, generator_steps=3), [2, 6, 7], tmp_path)
+    check_resumption(functools.partial(make, 2, discriminator_steps=4, generator_steps=3), stops, tmp_path)
 
 
 @pytest.mark.parametrize(("make", "distinct"), [(algorithm1, 1), (alternating, 3)])

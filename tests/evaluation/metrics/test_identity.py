@@ -118,6 +118,7 @@ def test_a_copyist_with_noise(copied):
     assert grade.grade == "bad" and grade.headline.startswith("No.") and "pass for people" in grade.headline
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(real, test, copied, noise):
     assert found(real, test, real.values[..., 0] + noise).scores == copied.scores
 

@@ -48,6 +48,7 @@ def test_the_predictive_score_prefers_the_right_dynamics(channels):
     assert right < 0.6 * wrong
 
 
+@pytest.mark.slow
 def test_the_scores_after_a_few_steps(monkeypatch):
     for steps in ("_DISCRIMINATIVE_STEPS", "_PREDICTIVE_STEPS"):
         monkeypatch.setattr(published, steps, 20)

@@ -34,6 +34,7 @@ def test_who_is_trained_on_whom(classifier):
     assert found["trtr"].sum() == len(test.classes) and found["trts"].sum() == len(synthetic.classes)
 
 
+@pytest.mark.slow
 def test_the_network_recognises_classes():
     training, test = labelled(0), labelled(1)
     predicted = utility.Network(64, 1, classes=2)(training, test.values, rate=32.0, seed=0)
