@@ -72,7 +72,7 @@ def main():
     from sensegen_tf.serving.export import attach_report
 
     model, dataset = sensegen_tf.load(FLAGS.exported), data_flags.load_dataset()
-    embedded = PRESETS[model.card.preset].generator.condition.embedding
+    embedded = PRESETS[model.card.preset].generator.latent
     most = EMBEDDING_WINDOWS if embedded else WINDOWS
     samples = model.sample(SERIES if FLAGS.report else QUICK_SERIES, length=dataset.length, seed=FLAGS.seed)
     known = {"rate": dataset.rate, "channels": dataset.channels, "units": dataset.units}

@@ -75,9 +75,9 @@ def ours_training(case, precision="float32"):
     updater = Updater(generator, learning_rate=1e-3, steps=1, **how)
     step = GeneratorStep(CompiledGenerator(generator), discriminator, updater=updater, **how)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
-    nobody = tf.zeros([case.batch], tf.int32)
+    label = tf.zeros([case.batch], tf.int32)
     none = tf.zeros([case.batch, 0]), tf.zeros([case.batch, case.steps, 0])
-    batch = GeneratorBatch(series, nobody, nobody, *none, rollouts=())
+    batch = GeneratorBatch(series, label, *none, rollouts=())
     return lambda: float(step(batch).loss)
 
 
@@ -172,6 +172,7 @@ def torch_training(case, precision="float32", compiled=False):
 def ours_sampling(case, how="compiled"):
     """A rollout from noise: "compiled" with XLA, "graph" as a server runs it, or "stream" with a call a step."""
     tf = _tensorflow()
+    from sensegen_tf.models.condition import Condition
     from sensegen_tf.models.structures import Noise
     from sensegen_tf.training.compiled import CompiledGenerator
 
@@ -186,7 +187,7 @@ def ours_sampling(case, how="compiled"):
         return lambda: rollout(*noise).numpy()[0, 0, 0]
     step = tf.function(generator.step, jit_compile=True)
     noises = tf.unstack(noise.steps, axis=1)
-    first = generator.initial_state(generator.sample_condition(label, noise.series))
+    first = generator.initial_state(Condition(label, noise.series))
 
     def work():
         sample, state = generator.begin(noises[0], first)

@@ -65,7 +65,6 @@ def _ablation():
         "the first step by the network": {"generator.initial": None},
         "first step of single clusters, learned": {"generator.initial.min_subjects": 0},
         "not conditional": {"generator.condition.label": False},
-        "subject embedding": {"generator.condition.embedding": 8},
         "no dropout": {"generator.network.dropout": 0.0},
         "dropout 0.4": {"generator.network.dropout": 0.4},
         "no dequantisation": {"learning.dequantize": False},

@@ -22,8 +22,8 @@ from sensegen_tf.training.run import Run
 _PICTURE_SERIES, _PICTURE_WINDOWS = 512, 8192
 # Series that are sampled for the report and for a quick one, and most real windows of either kind beside them.
 _REPORT_SERIES, _QUICK_REPORT_SERIES, _REPORT_WINDOWS = 10_000, 2000, 10_000
-# The same with subject embeddings, since every window is then scored under each of them.
-_EMBEDDING_REPORT_WINDOWS = 1000
+# The same with a latent, since every window is then scored under many.
+_LATENT_REPORT_WINDOWS = 1000
 # Windows of each kind in the pictures along a training, and about how many pictures at most: each takes a second.
 _PREVIEW_WINDOWS, _PREVIEWS = 64, 20
 
@@ -130,7 +130,7 @@ def report(run: Run, version: str, *, quick: bool = False) -> evaluation.Written
     dataset, seed = run.dataset, run.config.learning.seed
 
     def real(name, split):
-        most = _EMBEDDING_REPORT_WINDOWS if run.trainer.generator.embedding_size else _REPORT_WINDOWS
+        most = _LATENT_REPORT_WINDOWS if run.trainer.generator.latent_size else _REPORT_WINDOWS
         windows = split.subsample(most)
         labels = windows.labels if windows.labels is not None and all(windows.labels) else None
         known = {"rate": windows.rate, "channels": windows.channels, "units": windows.units}

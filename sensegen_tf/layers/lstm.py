@@ -34,6 +34,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util  # Nothing public says whether XLA compiles.
 
+from sensegen_tf.layers import taps
+
 
 def _cell(z, c):
     """Pre-activations `z` [B, 4U], cell `c` [B, U] -> gates (i, f, g, o), new cell, its tanh, output: each [B, U]."""
@@ -161,8 +163,10 @@ def _through_cudnn(use_xla, mask):
     """Whether a layer with `use_xla` runs series through cuDNN's kernel.
 
     It does so on a GPU, unless there is a mask (cuDNN does not support arbitrary masks) or XLA compiles the function
-    around it (code that XLA compiles cannot call cuDNN).
+    around it (code that XLA compiles cannot call cuDNN), or gradients of single examples are recorded.
     """
+    if taps.is_recording():
+        return False
     compiled = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
     return use_xla and mask is None and gpu_available() and not compiled
 
@@ -245,10 +249,16 @@ class LSTM(keras.layers.Layer):
         flat = tf.reshape(inputs, [-1, inputs.shape[-1]])  # [T * B, D]
         z = _product(flat, self.kernel, self._matmul_dtype) + self.bias
         z = tf.reshape(z, [shape[0], shape[1], 4 * self.units])  # [T, B, 4U]
+        probe = taps.probe(z) if taps.is_recording() else None
+        if probe is not None:
+            z += probe
         if mask is not None:
             mask = tf.cast(mask, z.dtype)[..., None]  # [T, B, 1]
         recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
         outputs, c_last = _scan(z, recurrent_kernel, h0, c0, mask, self._matmul_dtype, self.use_xla)
+        if probe is not None:
+            kernels, before = [self.kernel, self.recurrent_kernel], tf.concat([h0[None], outputs[:-1]], 0)
+            taps.keep(probe, kernels=kernels, inputs=[inputs, before], bias=self.bias, time_major=True)
         outputs = tf.ensure_shape(outputs, [*inputs.shape[:2], self.units])
         state = LSTMState(outputs[-1], c_last)
         if mask is not None:  # As in Keras, outputs are zero until the first step that counts.

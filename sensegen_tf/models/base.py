@@ -75,6 +75,6 @@ class RecurrentModel(keras.Model):
     def from_config(cls, config: Mapping[str, typing.Any]) -> typing.Self:
         """The model that `get_config` describes, also of version 0.1."""
         values = dict(config)
-        if "people" in values:
-            values["subjects"] = values.pop("people")
+        for name in ("people", "subjects"):  # Of a table of subject embeddings.
+            values.pop(name, None)
         return cls(**{**values, "config": cls.read_config(values["config"])})

@@ -1,7 +1,7 @@
 """Configurations of the models, composed of parts. Each part checks its own values and builds its own layer.
 
-A kind of part (a network, a context, a head, an initial mixture, a condition) has registered types, so that a stored
-configuration can name them. To add a head, subclass `HeadConfig`, register it, and let `build` return a `Head`:
+A kind of part (a network, a context, a head, an initial mixture, a condition, a latent) has registered types, so that a
+stored configuration can name them. To add a head, subclass `HeadConfig`, register it, and let `build` return a `Head`:
 
     @register("head", "laplace")
     @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,12 @@ import keras
 
 from sensegen_tf.errors import InputError
 from sensegen_tf.layers.context import Context
+from sensegen_tf.layers.encoder import Encoder
 from sensegen_tf.layers.heads.base import Head
 from sensegen_tf.layers.heads.channelwise import ChannelwiseHead
 from sensegen_tf.layers.heads.joint import JointHead
 from sensegen_tf.layers.lstm import LSTMStack, dtype_policy
+from sensegen_tf.layers.taps import Dense
 
 _TYPES: dict[str, dict[str, type[Part]]] = {}
 PartType = TypeVar("PartType", bound="type[Part]")
@@ -71,7 +73,7 @@ def register(kind: str, type: str) -> Callable[[PartType], PartType]:
     """A class decorator that registers a part.
 
     Args:
-      kind: "network", "context", "head", "initial" or "condition".
+      kind: "network", "context", "head", "initial", "condition" or "latent".
       type: its name in stored configurations; unique among its kind.
 
     Raises:
@@ -127,9 +129,9 @@ class NetworkConfig(Part):
         """The LSTM layers."""
         return LSTMStack(self.units, seed=seed, use_xla=use_xla, precision=precision, name="recurrent")
 
-    def build_dense(self, *, seed: int, precision: str) -> keras.layers.Dense:
+    def build_dense(self, *, seed: int, precision: str) -> Dense:
         """The sigmoid layer."""
-        return keras.layers.Dense(
+        return Dense(
             self.dense_units,
             activation="sigmoid",
             kernel_initializer=keras.initializers.GlorotUniform(seed),
@@ -286,25 +288,50 @@ class InitialMixtureConfig(Part):
         return layer
 
 
-@register("condition", "label_and_embedding")
+@register("condition", "label")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConditionConfig(Part):
-    """What a series is conditioned on.
+    """What a series is conditioned on, beside a latent.
 
     Attributes:
       label: whether on the label, where the recordings have labels.
-      embedding: E, size of the subject embedding, which stays the same over a series; 0 for none.
-      embedding_noise: standard deviation of the noise on an embedding in training, whose entries have mean square 1.
     """
 
     label: bool = False
-    embedding: int = 0
-    embedding_noise: float = 0.3
 
     def __post_init__(self) -> None:
         self._check_flag("label")
-        self._check_whole("embedding", 0)
-        self._check_number("embedding_noise")
+
+
+@register("latent", "gaussian")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LatentConfig(Part):
+    """A latent of the subject: numbers that stay the same over a series, with a standard normal prior.
+
+    An encoder infers them from a series, as in a variational autoencoder (Kingma and Welling, 2014) whose decoder is
+    autoregressive.
+
+    Attributes:
+      size: Z, how many numbers.
+      network: of the encoder.
+      free_bits: nats of each number, given a series, that the loss does not charge for, so that the latent is not
+        ignored (Kingma et al., 2016, appendix C.8).
+    """
+
+    size: int
+    network: NetworkConfig
+    free_bits: float = 0.1
+
+    def __post_init__(self) -> None:
+        self._check_whole("size", 1)
+        _check_parts(self, "network")
+        self._check_number("free_bits")
+
+    def build(self, *, seed: int, use_xla: bool, precision: str) -> Encoder:
+        """The encoder."""
+        recurrent = self.network.build_recurrent(seed=seed, use_xla=use_xla, precision=precision)
+        dense = self.network.build_dense(seed=seed, precision=precision)
+        return Encoder(recurrent, dense, size=self.size, seed=seed, name="encoder")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -324,11 +351,11 @@ class GeneratorConfig:
     context: ContextConfig = ContextConfig()
     initial: InitialMixtureConfig | None = None
     condition: ConditionConfig = ConditionConfig()
+    latent: LatentConfig | None = None
 
     def __post_init__(self) -> None:
-        _check_parts(
-            self, "network", "context", "head", "condition", *(["initial"] if self.initial is not None else [])
-        )
+        optional = [kind for kind in ("initial", "latent") if getattr(self, kind) is not None]
+        _check_parts(self, "network", "context", "head", "condition", *optional)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

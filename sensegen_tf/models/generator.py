@@ -8,13 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sensegen_tf.layers.context import Past
+from sensegen_tf.layers.encoder import Encoder, Posterior
 from sensegen_tf.layers.heads.base import Reference
 from sensegen_tf.layers.noise import row_noise
 from sensegen_tf.models import initial_mixture, stored
 from sensegen_tf.models.base import RecurrentModel
 from sensegen_tf.models.condition import Condition
 from sensegen_tf.models.config import GeneratorConfig
-from sensegen_tf.models.structures import Noise, Prediction, RolloutState, SampleScores
+from sensegen_tf.models.structures import Inference, Noise, Prediction, RolloutState
 
 # Streams of a series' noise, see `row_noise`.
 _STEP_STREAM, _SERIES_STREAM = 0, 1
@@ -27,8 +29,7 @@ class Generator(RecurrentModel):
     A step generates a block of n samples, one as published. Its inputs are what `layers.context.Context` keeps of the
     past (as published, the previous value, zeros before the first) and the condition. All values are standardised.
 
-    Arguments as `RecurrentModel`, with a `GeneratorConfig`, and
-      subjects: how many subjects have an embedding; 0 for none.
+    Arguments as `RecurrentModel`, with a `GeneratorConfig`.
 
     Example:
       >>> import tensorflow as tf
@@ -42,9 +43,8 @@ class Generator(RecurrentModel):
 
     read_config = staticmethod(stored.read_generator_config)
 
-    def __init__(self, config: GeneratorConfig, channels: int, *, subjects: int = 0, **kwargs: typing.Any):
+    def __init__(self, config: GeneratorConfig, channels: int, **kwargs: typing.Any):
         super().__init__(config, channels, **kwargs)
-        self.subjects = subjects
         self.block = config.head.block
         self.context = config.context.build(channels)
         regressors = self.context.regressors
@@ -52,16 +52,24 @@ class Generator(RecurrentModel):
         self.initial = None
         if config.initial:
             self.initial = config.initial.build(channels, head=config.head, regressors=regressors, seed=self.seed)
+        self.encoder: Encoder | None = None
+        if config.latent:
+            self.encoder = config.latent.build(seed=self.seed, use_xla=self.use_xla, precision=self.precision)
 
     @property
-    def embedding_size(self) -> int:
-        """E, the size of a subject embedding."""
-        return self.config.condition.embedding if self.subjects else 0
+    def latent_size(self) -> int:
+        """Z, the size of the latent; 0 without one."""
+        return self.config.latent.size if self.config.latent else 0
+
+    @property
+    def free_bits(self) -> float:
+        """Nats of each entry of the latent that the loss does not charge for."""
+        return self.config.latent.free_bits if self.config.latent else 0.0
 
     @property
     def condition_size(self) -> int:
-        """Q = L + E, the size of an encoded condition."""
-        return self.labels + self.embedding_size
+        """Q = L + Z, the size of an encoded condition."""
+        return self.labels + self.latent_size
 
     @property
     def uniforms(self) -> int:
@@ -91,14 +99,8 @@ class Generator(RecurrentModel):
         self.unit = self._add_unit(self.config.context.increment_units)
         rows = max(self.labels, 1)
         self.temperatures = self.add_weight(name="temperatures", shape=(rows,), initializer="ones", trainable=False)
-        if self.embedding_size:
-            shape = self.subjects, self.embedding_size
-            normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
-            self.embeddings = self.add_weight(name="embeddings", shape=shape, initializer=normal)
-            equal = keras.initializers.Constant(1 / self.subjects)
-            self.shares = self.add_weight(
-                name="shares", shape=(rows, self.subjects), initializer=equal, trainable=False
-            )
+        if self.encoder:
+            self.encoder.build((None, None, self.context.size + self.block * self.channels))
 
     def _random_initial(self):
         """Raw parameters of an initial mixture: locations from a standard normal, all else 0."""
@@ -112,8 +114,8 @@ class Generator(RecurrentModel):
         self.initial.dense.kernel.assign(by_condition)
 
     def adapt(self, series: np.ndarray, *, increments: np.ndarray, label: np.ndarray, subject: np.ndarray) -> None:
-        """Fits to the recordings what is not trained, where the configuration asks for it: the unit of the increments,
-        the initial mixture, and how common subjects are under each label.
+        """Fits to the recordings what is not trained, where the configuration asks for it: the unit of the increments
+        and the initial mixture.
 
         Args:
           series: float32 [N, T, C], standardised, whose first blocks the initial mixture is fitted to.
@@ -122,11 +124,6 @@ class Generator(RecurrentModel):
           subject: int32 [N].
         """
         self.set_increment_unit(increments)
-        if self.embedding_size:
-            counts = np.zeros(self.shares.shape)
-            np.add.at(counts, (label, subject), 1)
-            counts[counts.sum(1) == 0] = 1
-            self.shares.assign(counts / counts.sum(1, keepdims=True))
         if self.initial:
             fitted = initial_mixture.fit_by_label(
                 self.initial,
@@ -137,46 +134,51 @@ class Generator(RecurrentModel):
                 min_subjects=self.config.initial.min_subjects,
                 unit=self._unit().numpy(),
             )
-            none = np.zeros([self.embedding_size, self.initial.size], np.float32)
+            none = np.zeros([self.latent_size, self.initial.size], np.float32)
             self._set_initial(fitted.bias, by_condition=np.concatenate([fitted.kernel, none]))
 
-    def subject_condition(self, label: tf.Tensor, subject: tf.Tensor, *, noise: tf.Tensor | None = None) -> Condition:
-        """The condition of series of known subjects.
+    def past(self, series: tf.Tensor) -> Past:
+        """What is known before every sample of series [B, T, C] under teacher forcing."""
+        return self.context(series, self._unit())
+
+    def posterior(self, series: tf.Tensor, past: Past, *, steps: tf.Tensor | None = None) -> Posterior:
+        """What the encoder says of the latent of series.
 
         Args:
-          label: int32 [B].
-          subject: int32 [B].
-          noise: standard normals [B, E] that blur the embeddings, so that what lies between subjects is learnt too;
-            None for none.
+          series: [B, T, C]; T a multiple of n.
+          past: of the series.
+          steps: int32 [B], how many blocks of each count; None for all.
         """
-        if not self.embedding_size:
-            return Condition.of_label(label)
-        embedding = tf.matmul(tf.one_hot(subject, self.subjects), self.embeddings)
-        embedding *= tf.math.rsqrt(tf.reduce_mean(tf.square(embedding), -1, keepdims=True) + 1e-6)
-        noise = tf.zeros_like(embedding) if noise is None else noise
-        return Condition(label, embedding + self.config.condition.embedding_noise * noise)
+        started = (tf.range(tf.shape(series)[1]) > 0)[None, :, None]
+        increments = tf.where(started, (series - past.previous) / self._unit(), 0.0)
+        blocks = self.blocks(tf.asinh(increments))  # [B, S, n, C]
+        shape = tf.shape(blocks)
+        flat = tf.reshape(blocks, [shape[0], shape[1], self.block * self.channels])
+        assert self.encoder is not None, "a model without a latent has no posterior"
+        return self.encoder(tf.concat([past.inputs[:, :: self.block], flat], -1), steps=steps)
 
-    def sample_condition(
-        self, label: tf.Tensor, noise: tf.Tensor, *, log_weights: tf.Tensor | None = None
-    ) -> Condition:
-        """The condition of new series: an embedding near that of a subject whom a uniform number chooses.
+    def infer(
+        self,
+        series: tf.Tensor,
+        label: tf.Tensor,
+        *,
+        noise: tf.Tensor,
+        past: Past | None = None,
+        steps: tf.Tensor | None = None,
+    ) -> Inference:
+        """The condition of given series, with a latent from its posterior.
 
         Args:
+          series: [B, T, C]; T a multiple of n.
           label: int32 [B].
-          noise: [B, 1 + E]: a uniform number and normals, see `Noise`.
-          log_weights: [B, subjects], log-probabilities of the subjects, up to a constant; by default as common as in
-            training under each label.
+          noise: [B, Z], standard normals.
+          past: of the series; None to compute it.
+          steps: as in `posterior`.
         """
-        log_weights = self.log_shares(label) if log_weights is None else log_weights
-        below = tf.cumsum(tf.nn.softmax(log_weights), axis=-1) <= noise[:, :1]
-        subject = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), -1), max(self.subjects - 1, 0))
-        return self.subject_condition(label, subject, noise=noise[:, 1 : 1 + self.embedding_size])
-
-    def log_shares(self, label: tf.Tensor) -> tf.Tensor:
-        """Log of how common subjects are under labels int32 [B]: [B, subjects]; [B, 1] zeros without embeddings."""
-        if not self.embedding_size:
-            return tf.zeros([tf.shape(label)[0], 1])
-        return tf.gather(tf.math.log(tf.convert_to_tensor(self.shares)), label)
+        if not self.encoder:
+            return Inference(Condition.of_label(label), tf.zeros([tf.shape(series)[0], 0]))
+        posterior = self.posterior(series, self.past(series) if past is None else past, steps=steps)
+        return Inference(Condition(label, posterior.sample(noise)), posterior.divergence())
 
     def _unit(self):
         return tf.ones([self.channels]) if self.unit is None else tf.convert_to_tensor(self.unit)
@@ -192,18 +194,26 @@ class Generator(RecurrentModel):
         location = past.previous if self.config.context.residual else tf.zeros_like(past.previous)
         return Reference(location, scale, past.regressors)
 
-    def call(self, series: tf.Tensor, condition: Condition, *, dropout_noise: tf.Tensor | None = None) -> Prediction:
+    def call(
+        self,
+        series: tf.Tensor,
+        condition: Condition,
+        *,
+        past: Past | None = None,
+        dropout_noise: tf.Tensor | None = None,
+    ) -> Prediction:
         """Teacher forcing: the prediction of every block, given the true samples before each of its samples.
 
         Args:
           series: [B, T, C]; T a multiple of n.
           condition: of the series.
+          past: of the series; None to compute it.
           dropout_noise: [B, S, D], uniform in [0, 1), see `dropout_size`; None for no dropout.
 
         Returns:
           A `Prediction` with batch shape [B, S]; that at s is of block s of the series.
         """
-        past, encoded = self.context(series, self._unit()), condition.encode(self.labels)
+        past, encoded = self.past(series) if past is None else past, condition.encode(self.labels)
         inputs = past.inputs[:, :: self.block]  # [B, S, F]
         steps = tf.shape(inputs)[1]
         inputs = tf.concat([inputs, tf.tile(encoded[:, None], [1, steps, 1])], -1)
@@ -228,43 +238,8 @@ class Generator(RecurrentModel):
         if self.initial is None:
             return log_prob
         initial = self.initial.unpack(prediction.initial)
-        first = self.initial.distribution(initial, _first(reference)).log_prob(blocks[:, 0])
+        first = self.initial.distribution(initial, first_blocks(reference)).log_prob(blocks[:, 0])
         return tf.concat([first[:, None], log_prob[:, 1:]], 1)
-
-    def score(self, series: tf.Tensor, label: tf.Tensor) -> SampleScores:
-        """Scores series sample by sample.
-
-        With subject embeddings a series may be of any subject who has the label: the model is the mixture of all, and
-        the prediction of a sample weighs the subjects by the likelihood of the samples before it.
-
-        Args:
-          series: [B, T, C], standardised; T a multiple of n.
-          label: int32 [B].
-        """
-
-        def under(subject):
-            condition = self.subject_condition(label, tf.fill([tf.shape(series)[0]], subject))
-            return self._sequential(series, condition)
-
-        subjects = tf.range(max(self.subjects if self.embedding_size else 1, 1))
-        log_density, pit = tf.map_fn(under, subjects, fn_output_signature=(tf.float32, tf.float32))
-        after = tf.cumsum(log_density, axis=-1) + tf.transpose(self.log_shares(label))[..., None]  # [subjects, B, T]
-        before = after - log_density
-        expected = tf.reduce_sum(tf.nn.softmax(before, 0)[..., None] * pit, 0)
-        conditional = tf.reduce_logsumexp(after, 0) - tf.reduce_logsumexp(before, 0)
-        return SampleScores(conditional, expected, tf.transpose(after, [1, 2, 0]))
-
-    def _sequential(self, series, condition):
-        """Log-densities [B, T] and probability integral transforms [B, T, C] of the samples of series."""
-        prediction, blocks = self(series, condition), self.blocks(series)
-        shape = tf.shape(series)
-        found = self.head.sequential(self.head.unpack(prediction.raw), prediction.reference, values=blocks)
-        if self.initial:
-            initial = self.initial.unpack(prediction.initial)
-            first = self.initial.sequential(initial, _first(prediction.reference), values=blocks[:, 0])
-            found = (tf.concat([a[:, None], b[:, 1:]], 1) for a, b in zip(first, found, strict=True))
-        density, pit = found
-        return tf.reshape(density, shape[:2]), tf.reshape(pit, shape)
 
     def initial_state(self, condition: Condition) -> RolloutState:
         """The state before the first block of series, for `begin`."""
@@ -337,7 +312,7 @@ class Generator(RecurrentModel):
           length: T, at least 1; rounded up to whole blocks.
         """
         blocks = (length + self.block - 1) // self.block
-        series = row_noise(seed, 1, size=1 + self.embedding_size, stream=_SERIES_STREAM)[:, 0]
+        series = row_noise(seed, 1, size=self.latent_size, stream=_SERIES_STREAM, uniforms=0)[:, 0]
         return Noise(self.step_noise(seed, blocks), series)
 
     def step_noise(self, seed: tf.Tensor, blocks: tf.Tensor | int, *, first: tf.Tensor | None = None) -> tf.Tensor:
@@ -347,7 +322,7 @@ class Generator(RecurrentModel):
 
     def generate(self, noise: Noise, label: tf.Tensor, *, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
         """Series [B, S n, C], standardised, from noise and labels int32 [B]; temperature as in `begin`."""
-        return self.rollout(noise.steps, self.sample_condition(label, noise.series), temperature=temperature)
+        return self.rollout(noise.steps, Condition(label, noise.series), temperature=temperature)
 
     def rollout(
         self,
@@ -385,11 +360,7 @@ class Generator(RecurrentModel):
         series = tf.transpose(series.stack(), [1, 0, 2, 3])  # [B, S, n, C]
         return tf.reshape(series, [rows, steps * self.block, self.channels])
 
-    def get_config(self) -> dict[str, typing.Any]:
-        """What `from_config` takes, as JSON can hold it."""
-        return {**super().get_config(), "subjects": self.subjects}
 
-
-def _first(reference):
+def first_blocks(reference: Reference) -> Reference:
     """The `Reference` of the first blocks."""
     return Reference(*(each[:, 0] for each in reference))

@@ -13,6 +13,7 @@ from sensegen_tf.models.config import (
     GeneratorConfig,
     InitialMixtureConfig,
     JointHeadConfig,
+    LatentConfig,
     NetworkConfig,
 )
 
@@ -84,16 +85,17 @@ PRESETS = {
         discriminator=_MOTION_DISCRIMINATOR,
     ),
     "sensegen_ecg": Preset(
-        summary="for ECG at 120 Hz, conditional on the rhythm: 2 x 192 LSTM with a step for 4 samples, a subject "
-        "embedding, intervals between heartbeats",
+        summary="for ECG at 120 Hz, conditional on the rhythm: 2 x 192 LSTM with a step for 4 samples, a latent of the "
+        "subject, intervals between heartbeats",
         generator=GeneratorConfig(
             network=NetworkConfig(units=(192, 192), dense_units=128, dropout=0.1),
             context=ContextConfig(
                 lags=4, running_means=(6.0, 30.0, 240.0, 1200.0), refractory=30, residual=True, increment_units=True
             ),
             head=JointHeadConfig(components=12, scale_floor=5e-4, block=4),
-            initial=InitialMixtureConfig(components=64),
-            condition=ConditionConfig(label=True, embedding=8),
+            initial=InitialMixtureConfig(components=16, min_subjects=20),
+            condition=ConditionConfig(label=True),
+            latent=LatentConfig(size=16, network=NetworkConfig(units=(128,), dense_units=64)),
         ),
         discriminator=_MOTION_DISCRIMINATOR,
     ),

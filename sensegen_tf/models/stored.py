@@ -1,7 +1,7 @@
 """Configurations as JSON: with a schema number, and errors that name unknown and missing keys.
 
-Schema 2 is nested as the configurations are, each part with its type. Schema 1, of version 0.1, was flat and had no
-number.
+Schema 3 is nested as the configurations are, each part with its type. Schema 2 had a table of subject embeddings in the
+condition, which this version has no longer. Schema 1, of version 0.1, was flat and had no number.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from sensegen_tf.errors import InputError
 from sensegen_tf.models import config as parts
 
-SCHEMA = 2
-_SLOTS = ("network", "context", "head", "initial", "condition")
+SCHEMA = 3
+_SLOTS = ("network", "context", "head", "initial", "condition", "latent")
 
 
 def describe(config: parts.GeneratorConfig | parts.DiscriminatorConfig) -> dict[str, Any]:
@@ -54,12 +54,14 @@ def read_generator_config(stored: Mapping[str, Any]) -> parts.GeneratorConfig:
       InputError: another schema, unknown or missing keys, an unregistered type, or a value out of its range.
     """
     stored = _upgrade_generator(stored) if "schema" not in stored else stored
+    stored = _without_embeddings(stored) if stored["schema"] == 2 else stored
     return _read(parts.GeneratorConfig, stored)
 
 
 def read_discriminator_config(stored: Mapping[str, Any]) -> parts.DiscriminatorConfig:
     """As `read_generator_config`."""
     stored = _upgrade_discriminator(stored) if "schema" not in stored else stored
+    stored = {**stored, "schema": SCHEMA} if stored["schema"] == 2 else stored
     return _read(parts.DiscriminatorConfig, stored)
 
 
@@ -106,7 +108,7 @@ def _upgrade_generator(old):
     head = {name: old[name] for name in ("components", "block", "scale_floor", "full_covariance")}
     initial = {"type": "mixture", "components": old["start_components"], "min_subjects": old.get("start_people", 0)}
     return {
-        "schema": SCHEMA,
+        "schema": 2,
         "network": _network(old, old.get("dropout", 0.0)),
         "head": {"type": "channelwise" if old.get("channelwise") else "joint", **head},
         "context": {
@@ -125,8 +127,19 @@ def _upgrade_generator(old):
     }
 
 
+def _without_embeddings(old):
+    """Schema 2 -> schema 3."""
+    condition = old.get("condition", {})
+    known = {"type", "label", "embedding", "embedding_noise"}
+    check_keys("the stored condition of schema 2", condition, known=known, required=known)
+    if condition["embedding"]:
+        message = "the stored generator has a table of subject embeddings, which this version cannot build"
+        raise InputError(f"{message}; its exported SavedModel samples as before", fields=["condition"])
+    return {**old, "schema": SCHEMA, "condition": {"type": "label", "label": condition["label"]}}
+
+
 def _upgrade_discriminator(old):
-    """Schema 1 -> schema 2."""
+    """Schema 1 -> schema 3."""
     names = {"units", "dense_units", "increments"}
     check_keys("the stored discriminator of schema 1", old, known=names, required=names)
     return {"schema": SCHEMA, "network": _network(old, 0.0), "increments": old["increments"]}

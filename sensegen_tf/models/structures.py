@@ -13,11 +13,12 @@ from sensegen_tf.models.condition import Condition
 
 
 class Noise(typing.NamedTuple):
-    """All the noise that series are made of; of each kind uniforms in [0, 1) come first, then standard normals.
+    """All the noise that series are made of.
 
     Attributes:
-      steps: [B, S, U + n C], of the blocks: what `Head.choose` and `Head.sample` take.
-      series: [B, 1 + E], of the subject embedding.
+      steps: [B, S, U + n C], of the blocks: what `Head.choose` and `Head.sample` take, uniforms in [0, 1) and then
+        standard normals.
+      series: [B, Z], standard normals: the latent.
     """
 
     steps: tf.Tensor
@@ -38,19 +39,28 @@ class Prediction(typing.NamedTuple):
     reference: Reference
 
 
+class Inference(typing.NamedTuple):
+    """What an encoder says of series.
+
+    Attributes:
+      condition: with a latent from the posterior of each series.
+      divergence: [B, Z], of the posterior from the prior, see `Posterior.divergence`; Z may be 0.
+    """
+
+    condition: Condition
+    divergence: tf.Tensor
+
+
 class SampleScores(typing.NamedTuple):
     """Series scored sample by sample, each sample given those before it.
 
     Attributes:
       log_density: [B, T], nats.
       pit: [B, T, C], probability integral transforms, see `SequentialDensity`.
-      subject_log_weights: [B, T, subjects or 1], log of each subject's share times the likelihood of the series up to
-        each sample under that subject's embedding.
     """
 
     log_density: tf.Tensor
     pit: tf.Tensor
-    subject_log_weights: tf.Tensor
 
 
 class RolloutState(typing.NamedTuple):

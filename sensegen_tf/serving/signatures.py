@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from sensegen_tf.data.standardize import Standardizer
+from sensegen_tf.models import scoring
 from sensegen_tf.models.condition import Condition
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator, Noise
@@ -51,7 +52,9 @@ class Signatures(tf.Module):
         self.weights = [variable.value for model in (generator, discriminator) for variable in model.weights]
         self._standardizer, self._state = standardizer, StreamState(generator)
         label = [_spec("label", dtype=tf.int32)] if generator.labels else []
-        noise = _spec("noise", [None, generator.noise_size]), _spec("series_noise", [1 + generator.embedding_size])
+        noise = [_spec("noise", [None, generator.noise_size])]
+        if generator.latent_size:
+            noise.append(_spec("series_noise", [generator.latent_size]))
 
         def function(method, *specs):
             return tf.function(method, input_signature=[*specs], autograph=False)
@@ -128,7 +131,7 @@ class Signatures(tf.Module):
         """Continues real series.
 
         A prefix is taken in whole blocks of the model's n samples: up to n - 1 of its first samples are left out. A
-        model with subject embeddings samples one from its posterior over subjects, given the prefix.
+        model with a latent of the subject samples it from its posterior, given the prefix.
 
         Args:
           prefix: float32 [B, P, C] in physical units; what lies past a series' length is not looked at.
@@ -163,19 +166,11 @@ class Signatures(tf.Module):
         prefix, whole = self._standard(prefix, whole * block), _padded(whole, 1)
         total = known // block + (steps + block - 1) // block
         noise = generator.noise(seed, total * block)
-        log_weights = self._subject_log_weights(prefix, whole, label)
-        condition = generator.sample_condition(label, noise.series, log_weights=log_weights)
+        condition = generator.infer(prefix, label, noise=noise.series, steps=whole).condition
         blocks = tf.pad(generator.blocks(prefix), [[0, 0], [0, total - known // block], [0, 0], [0, 0]])
         series = generator.rollout(noise.steps, condition, prefix=(blocks, whole))
         series = _from(series, whole * block, steps)[:count]
         return {"samples": self._physical(series, length), "length": tf.identity(length)}
-
-    def _subject_log_weights(self, prefix, whole, label):
-        """Log-probabilities of the subjects, up to a constant, given prefixes of `whole` blocks: [B, subjects]."""
-        if not self._generator.embedding_size:
-            return None
-        after = self._generator.score(prefix, label).subject_log_weights  # [B, P', subjects]
-        return tf.gather(after, whole * self._generator.block - 1, batch_dims=1)
 
     def _initial_state(self, seed, label=None):
         """The state before the first block of an endless series, which begins as `sample` does with the same inputs.
@@ -237,7 +232,7 @@ class Signatures(tf.Module):
         count, steps = tf.shape(series)[0], tf.shape(series)[1]
         label = _padded_label(label, length)
         standard = tf.pad(self._standard(series, length), [[0, 0], [0, -steps % generator.block], [0, 0]])
-        found = generator.score(standard, label)
+        found = scoring.score(generator, standard, label=label, steps=_padded(length // generator.block))
         inside = tf.sequence_mask(length, steps)  # [B, T]
         unit = tf.reduce_sum(tf.math.log(self._standardizer.std))
         log_likelihood = tf.where(inside, found.log_density[:count, :steps] - unit, 0.0)
@@ -272,20 +267,22 @@ class Signatures(tf.Module):
         ]
         return _checked(assertions, series, length, label)
 
-    def _decode(self, noise, series_noise, label=None):
+    def _decode(self, noise, *others):
         """Series from noise, without any random operation, for runtimes that have none.
 
         Args:
           noise: float32 [B, S, U + n C]: for every block U uniforms in [0, 1), then standard normals; U is 1, or n C
             of a model that samples channel by channel.
-          series_noise: float32 [B, 1 + E]: a uniform in [0, 1), then standard normals.
-          label: as `sample`.
+          *others: `series_noise`, float32 [B, Z], the latent as standard normals, of models with a latent alone; and
+            `label` as `sample`.
 
         Returns:
           `samples`, float32 [B, S n, C] in physical units.
         """
-        label = _label(label, noise[:, 0, 0])
-        return {"samples": self._measured(self._generator.generate(Noise(noise, series_noise), label))}
+        inputs, generator, rows = list(others), self._generator, tf.shape(noise)[0]
+        series_noise = inputs.pop(0) if generator.latent_size else tf.zeros([rows, 0])
+        label = inputs.pop(0) if generator.labels else tf.zeros([rows], tf.int32)
+        return {"samples": self._measured(generator.generate(Noise(noise, series_noise), label))}
 
     def _measured(self, series):
         """Standardised series in physical units, on the sensors' grid and inside their range."""

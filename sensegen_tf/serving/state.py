@@ -24,7 +24,7 @@ class StreamState:
 
     def __init__(self, generator: Generator):
         self._generator = generator
-        condition = Condition(tf.zeros([1], tf.int32), tf.zeros([1, generator.embedding_size]))
+        condition = Condition(tf.zeros([1], tf.int32), tf.zeros([1, generator.latent_size]))
         self._like = _without_label(generator.initial_state(condition))
         leaves = tf.nest.flatten(self._like)
         # A tensor without elements carries nothing, and not every way of serving can send one.
@@ -70,7 +70,7 @@ class StreamState:
           Name -> [B, ...].
         """
         generator = self._generator
-        condition = generator.sample_condition(label, generator.noise(seed, 1).series)
+        condition = Condition(label, generator.noise(seed, 1).series)
         return self._named(seed, tf.zeros_like(seed), generator.initial_state(condition))
 
     def advance(self, named: Tensors, *, steps: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, Tensors]:

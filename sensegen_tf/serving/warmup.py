@@ -33,7 +33,8 @@ def examples(functions: Mapping[str, Any], *, length: int, conditional: bool) ->
     request = {"seed": tf.constant([1, 2], tf.int64), "length": tf.fill([2], length), **label}
     series = functions["serving_default"](**request)["samples"]
     state = functions["initial_state"](seed=request["seed"], **label)
-    noise = {spec.name: spec for spec in functions["decode"].structured_input_signature[1].values()}
+    decode = {spec.name: spec for spec in functions["decode"].structured_input_signature[1].values()}
+    latent = {name: tf.fill([2, decode[name].shape[1]], 0.5) for name in decode if name == "series_noise"}
     return {
         "serving_default": request,
         "sample_tempered": {**request, "temperature": tf.constant([1.0, 0.5])},
@@ -42,11 +43,7 @@ def examples(functions: Mapping[str, Any], *, length: int, conditional: bool) ->
         "stream": {"steps": tf.constant([1, 1]), **state},
         "score": {"series": series, "length": request["length"], **label},
         "discriminate": {"series": series, "length": request["length"], **label},
-        "decode": {
-            "noise": tf.fill([2, 2, noise["noise"].shape[2]], 0.5),
-            "series_noise": tf.fill([2, noise["series_noise"].shape[1]], 0.5),
-            **label,
-        },
+        "decode": {"noise": tf.fill([2, 2, decode["noise"].shape[2]], 0.5), **latent, **label},
     }
 
 

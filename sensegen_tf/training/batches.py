@@ -33,7 +33,7 @@ class Stream(enum.IntEnum):
     DISCRIMINATOR_GRID = 7
     GENERATOR_GRID = 8
     EVALUATION_GRID = 9
-    EMBEDDING_NOISE = 10
+    LATENT_NOISE = 10
     DROPOUT = 11
     CALIBRATION_ROLLOUTS = 12
 
@@ -110,17 +110,15 @@ class Batches:
             stream, steps = Stream.DISCRIMINATOR_ROLLOUTS, series.shape[1]
             noise = self.noise(stream, step.minibatch, rows=rows, steps=steps, local=local)
             return self._distribution.shard(DiscriminatorBatch(series, RolloutInputs(noise, label)))
-        return self._distribution.shard(self._generator_batch(series, label, minibatch.subject, step.minibatch))
+        return self._distribution.shard(self._generator_batch(series, label, step.minibatch))
 
-    def _generator_batch(self, series, label, subject, number):
+    def _generator_batch(self, series, label, number):
         generator, steps = self._generator, series.shape[1]
         rows, local = self._config.batch_size, self._distribution.local_rows(self._config.batch_size)
-        sizes = [rows, generator.embedding_size], [rows, steps // generator.block, generator.dropout_size]
-        embedding = tf.random.stateless_normal(sizes[0], self._seed(Stream.EMBEDDING_NOISE, number), alg="philox")
+        sizes = [rows, generator.latent_size], [rows, steps // generator.block, generator.dropout_size]
+        latent = tf.random.stateless_normal(sizes[0], self._seed(Stream.LATENT_NOISE, number), alg="philox")
         dropout = tf.random.stateless_uniform(sizes[1], self._seed(Stream.DROPOUT, number), alg="philox")
-        batch = GeneratorBatch(
-            series, label, tf.convert_to_tensor(subject), embedding[local], dropout[local], rollouts=()
-        )
+        batch = GeneratorBatch(series, label, latent[local], dropout[local], rollouts=())
         if self._config.generator_objective == "likelihood":
             return batch
         stride = self._config.adversarial_stride

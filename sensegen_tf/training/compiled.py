@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from sensegen_tf.layers.micro_batches import map_micro_batches
+from sensegen_tf.models import scoring
+from sensegen_tf.models.condition import Condition
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.structures import Noise, Prediction
 
@@ -43,23 +45,28 @@ class CompiledGenerator:
         return self.generator.log_prob(prediction, series)
 
     @tf.function
-    def _log_likelihood(self, series, label, subject):
-        prediction = self.generator(series, self.generator.subject_condition(label, subject))
-        return tf.reduce_sum(self.log_prob(prediction, series), 1)
+    def _log_likelihood(self, series, label):
+        past = self.generator.past(series)
+        proposals = scoring.latents(self.generator, series, past=past)
+
+        def under(latent):
+            prediction = self.generator(series, Condition(label, latent), past=past)
+            return tf.reduce_sum(self.log_prob(prediction, series), 1)
+
+        found = tf.map_fn(under, proposals.latent, fn_output_signature=tf.float32)
+        return tf.reduce_logsumexp(found + proposals.log_weight, 0)
 
     def log_likelihood(self, series: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Log-likelihood of whole series [N, T, C], standardised, given their labels [N]: float32 [N], nats.
 
-        With subject embeddings it is that of the mixture of all subjects, in their shares under the label.
+        With a latent it is an estimate, see `models.scoring`.
         """
-        generator = self.generator
-        subjects = range(generator.subjects if generator.embedding_size else 1)
-        found = []
-        for start in range(0, len(series), CHUNK):
-            chunk, of_chunk = series[start : start + CHUNK], label[start : start + CHUNK]
-            under = [
-                self._log_likelihood(chunk, of_chunk, np.full(len(chunk), subject, np.int32)).numpy()
-                for subject in subjects
-            ]
-            found.append(np.logaddexp.reduce(under + generator.log_shares(of_chunk).numpy().T, axis=0))
-        return np.concatenate(found)
+        starts = range(0, len(series), CHUNK)
+        chunks = [(series[start : start + CHUNK], label[start : start + CHUNK]) for start in starts]
+        return np.concatenate([self._log_likelihood(*chunk).numpy() for chunk in chunks])
+
+    @tf.function
+    def divergence(self, series: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+        """How far the posterior of each series' latent is from the prior, [B], nats; 0 without a latent."""
+        none = tf.zeros([tf.shape(series)[0], self.generator.latent_size])
+        return tf.reduce_sum(self.generator.infer(series, label, noise=none).divergence, -1)

@@ -110,7 +110,8 @@ class Trainer:
 
         Returns:
           `test_nll`, nats a sample; `discriminator_accuracy`, in [0, 1], and its two halves `accuracy_on_real` and
-          `accuracy_on_generated`; a logit above 0 classifies a series as real.
+          `accuracy_on_generated`; a logit above 0 classifies a series as real. With a latent also `latent_nats`, how
+          many nats its posterior of a series says of it.
         """
         real, label = self.batches.standardize_windows(dataset, windows), self.batches.encode_labels(dataset, windows)
         logits = []
@@ -121,7 +122,9 @@ class Trainer:
             generated = self.batches.generate(Stream.EVALUATION_ROLLOUTS, number, label=of_chunk, steps=steps)
             logits.append([np.asarray(each) for each in self._discriminate(chunk, generated, of_chunk)])
         real_logits, generated_logits = (np.concatenate(each) for each in zip(*logits, strict=True))
+        information = np.mean(self.compiled.divergence(real, label)) if self.generator.latent_size else None
         return {
+            **({} if information is None else {"latent_nats": float(information)}),
             "test_nll": float(-np.mean(self.compiled.log_likelihood(real, label)) / real.shape[1]),
             "discriminator_accuracy": float(np.mean([*(real_logits > 0), *(generated_logits <= 0)])),
             "accuracy_on_real": float(np.mean(real_logits > 0)),

@@ -16,6 +16,21 @@ def negative_log_likelihood(log_prob: tf.Tensor, block: int) -> tf.Tensor:
     return -tf.reduce_mean(log_prob) / block
 
 
+def latent_loss(divergence: tf.Tensor, *, free_bits: float, samples: int) -> tf.Tensor:
+    """What the latent costs beside the negative log-likelihood, so that their sum is a negative evidence lower bound
+    (Kingma and Welling, 2014, equation 3), but for the free bits (Kingma et al., 2016, appendix C.8).
+
+    Args:
+      divergence: of posteriors from the prior, [B, Z], nats; Z may be 0.
+      free_bits: nats of each entry that cost nothing.
+      samples: T, of a series.
+
+    Returns:
+      A scalar in nats a sample, at least Z times the free bits over T.
+    """
+    return tf.reduce_mean(tf.reduce_sum(tf.maximum(divergence, free_bits), -1)) / samples
+
+
 def discriminator_loss(real_logits: tf.Tensor, generated_logits: tf.Tensor) -> tf.Tensor:
     """Binary cross-entropy of the discriminator (Goodfellow et al., 2014, equation 1; SenseGen, section III).
 

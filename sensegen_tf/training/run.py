@@ -198,9 +198,8 @@ def _build_models(config, dataset):
         "use_xla": True,
         "precision": config.precision,
     }
-    embedded = len(subjects) if config.generator.condition.embedding else 0
     # Keras would number the names, and a run could not be resumed in the same process.
-    generator = Generator(config.generator, len(dataset.channels), subjects=embedded, name="generator", **options)
+    generator = Generator(config.generator, len(dataset.channels), name="generator", **options)
     discriminator = Discriminator(config.discriminator, len(dataset.channels), name="discriminator", **options)
     generator.build()
     discriminator.build()

@@ -37,9 +37,8 @@ class GeneratorBatch(typing.NamedTuple):
 
     Attributes:
       series: [B, T, C], real series, standardised.
-      label, subject: int32 [B].
-      embedding_noise: [B, E], standard normals, which are scaled and added to the subject embeddings, so that what lies
-        between subjects is learnt too. E is the size of an embedding.
+      label: int32 [B].
+      latent_noise: [B, Z], standard normals, from which the latent of each series is sampled from its posterior.
       dropout_noise: [B, S, D], uniform in [0, 1). S is the number of steps of the network, D the sum of the sizes of
         the LSTM layers; 0 without dropout.
       rollouts: inputs of the adversarial loss; () where the objective is "likelihood", since a batch that is divided
@@ -48,8 +47,7 @@ class GeneratorBatch(typing.NamedTuple):
 
     series: tf.Tensor
     label: tf.Tensor
-    subject: tf.Tensor
-    embedding_noise: tf.Tensor
+    latent_noise: tf.Tensor
     dropout_noise: tf.Tensor
     rollouts: RolloutInputs | tuple[()]
 
@@ -105,10 +103,16 @@ class GeneratorStep:
         return self._updater.apply(objectives)
 
     def _likelihood_gradient(self, batch):
-        def loss(series, label, subject, embedding_noise, dropout_noise):
-            condition = self._generator.subject_condition(label, subject, noise=embedding_noise)
-            prediction = self._generator(series, condition, dropout_noise=dropout_noise)
-            return losses.negative_log_likelihood(self._compiled.log_prob(prediction, series), self._generator.block)
+        generator = self._generator
+
+        def loss(series, label, latent_noise, dropout_noise):
+            past = generator.past(series)
+            condition, divergence = generator.infer(series, label, noise=latent_noise, past=past)
+            prediction = generator(series, condition, past=past, dropout_noise=dropout_noise)
+            log_prob = self._compiled.log_prob(prediction, series)
+            return losses.negative_log_likelihood(log_prob, generator.block) + losses.latent_loss(
+                divergence, free_bits=generator.free_bits, samples=series.shape[1]
+            )
 
         arrays_of_rows = batch[:-1]  # All but the inputs of rollouts.
         return self._updater.mean_gradient(loss, *arrays_of_rows)

@@ -17,6 +17,7 @@ from sensegen_tf.models.config import (
     HeadConfig,
     InitialMixtureConfig,
     JointHeadConfig,
+    LatentConfig,
     NetworkConfig,
 )
 from sensegen_tf.models.generator import Generator
@@ -94,12 +95,14 @@ def stored(preset="sensegen_accel"):
         (InitialMixtureConfig, {"components": 0}),
         (InitialMixtureConfig, {"min_subjects": -1}),
         (ConditionConfig, {"label": "walk"}),
-        (ConditionConfig, {"embedding": -1}),
-        (ConditionConfig, {"embedding_noise": -0.3}),
+        (LatentConfig, {"size": 0}),
+        (LatentConfig, {"network": 3}),
+        (LatentConfig, {"free_bits": -0.1}),
     ],
 )
 def test_nonsense_is_refused_by_the_part_that_it_is_given_to(part, values):
-    required = {"units": (8,), "dense_units": 4, "components": 3}
+    network = NetworkConfig(units=(8,), dense_units=4)
+    required = {"units": (8,), "dense_units": 4, "components": 3, "size": 2, "network": network}
     required = {name: required[name] for name in required if name in {each.name for each in dataclasses.fields(part)}}
     part(**required)
     with pytest.raises(InputError) as refused:
@@ -107,7 +110,7 @@ def test_nonsense_is_refused_by_the_part_that_it_is_given_to(part, values):
     assert refused.value.fields == tuple(values) and str(refused.value).startswith(f"{next(iter(values))} of")
 
 
-@pytest.mark.parametrize("kind", ["network", "context", "head", "initial", "condition"])
+@pytest.mark.parametrize("kind", ["network", "context", "head", "initial", "condition", "latent"])
 def test_a_part_in_the_place_of_another_is_refused(kind):
     for wrong in (5, ContextConfig() if kind != "context" else ConditionConfig()):
         with pytest.raises(InputError) as refused:
@@ -128,14 +131,14 @@ def test_an_initial_mixture_of_many_subjects_alone_is_a_configuration():
 def test_every_preset_comes_back_from_what_is_stored(name):
     preset = PRESETS[name]
     generator, discriminator = stored(name), json.loads(json.dumps(describe(preset.discriminator)))
-    assert (generator["schema"], discriminator["schema"]) == (2, 2)
+    assert (generator["schema"], discriminator["schema"]) == (3, 3)
     assert read_generator_config(generator) == preset.generator
     assert read_discriminator_config(discriminator) == preset.discriminator
 
 
 def test_what_is_stored_is_nested_as_the_configuration_is():
     assert describe(PRESETS["sensegen_accel"].generator) == {
-        "schema": 2,
+        "schema": 3,
         "network": {"type": "lstm", "units": [192, 192], "dense_units": 128, "dropout": 0.2},
         "head": {"type": "joint", "block": 1, "scale_floor": 0.0005, "full_covariance": True, "components": 16},
         "context": {
@@ -147,13 +150,15 @@ def test_what_is_stored_is_nested_as_the_configuration_is():
             "increment_units": True,
         },
         "initial": {"type": "mixture", "components": 16, "min_subjects": 5},
-        "condition": {"type": "label_and_embedding", "label": True, "embedding": 0, "embedding_noise": 0.3},
+        "condition": {"type": "label", "label": True},
+        "latent": None,
     }
 
 
 def test_configurations_of_version_0_1_are_read():
     """Those of the other presets are in the goldens."""
-    assert read_generator_config(ECG) == PRESETS["sensegen_ecg"].generator
+    with pytest.raises(InputError, match="subject embeddings"):
+        read_generator_config(ECG)
     assert read_generator_config(ACCEL) == PRESETS["sensegen_accel"].generator
     assert read_discriminator_config(ECG_DISCRIMINATOR) == PRESETS["sensegen_ecg"].discriminator
     channelwise = read_generator_config({**ACCEL, "channelwise": True, "start_components": 0}).head
@@ -161,13 +166,13 @@ def test_configurations_of_version_0_1_are_read():
     # Before they were added to version 0.1, some keys were not stored.
     young = {"code", "code_noise", "dropout", "channelwise", "start_people"}
     old = read_generator_config({key: value for key, value in ECG.items() if key not in young})
-    assert (old.condition.embedding, old.network.dropout, old.initial.min_subjects) == (0, 0.0, 0)
+    assert (old.latent, old.network.dropout, old.initial.min_subjects) == (None, 0.0, 0)
 
 
 def test_a_generator_of_version_0_1_is_read():
     config = {"config": ACCEL, "channels": 1, "seed": 3, "name": "generator_1", "labels": 2, "people": 3}
     generator = Generator.from_config(config)
-    assert (generator.subjects, generator.labels, generator.seed) == (3, 2, 3)
+    assert (generator.labels, generator.seed) == (2, 3)
     assert generator.get_config()["config"] == stored()
 
 
@@ -194,8 +199,8 @@ def test_stored_nonsense_is_refused_by_name(change, fields):
 
 def test_what_is_stored_in_another_schema_is_refused():
     for read, kept in ((read_generator_config, ECG), (read_discriminator_config, ECG_DISCRIMINATOR)):
-        with pytest.raises(InputError, match="schema 3"):
-            read({**kept, "schema": 3})
+        with pytest.raises(InputError, match="schema 4"):
+            read({**kept, "schema": 4})
         with pytest.raises(InputError) as refused:
             read({key: value for key, value in kept.items() if key != "units"} | {"depth": 2})
         assert refused.value.fields == ("depth", "units")

@@ -2,7 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import scipy.stats
 import tensorflow as tf
 
 from sensegen_tf.layers.heads.base import Reference
@@ -10,15 +9,14 @@ from sensegen_tf.layers.heads.channelwise import ChannelwiseHead
 from sensegen_tf.models.condition import Condition
 from sensegen_tf.models.config import (
     ChannelwiseHeadConfig,
-    ConditionConfig,
     ContextConfig,
     GeneratorConfig,
     InitialMixtureConfig,
     JointHeadConfig,
+    LatentConfig,
     NetworkConfig,
 )
 from sensegen_tf.models.generator import Generator
-from sensegen_tf.models.structures import Noise
 
 CHANNELS, LABELS, SUBJECTS = 3, 2, 4
 PUBLISHED = GeneratorConfig(network=NetworkConfig(units=(16, 8), dense_units=8), head=JointHeadConfig(components=4))
@@ -26,6 +24,7 @@ RESIDUAL = ContextConfig(residual=True)
 PAST = ContextConfig(residual=True, increment_units=True, lags=2, running_means=(3.0, float("inf")))
 EVENTS = dataclasses.replace(PAST, refractory=3)
 INITIAL = InitialMixtureConfig(components=5)
+LATENT = LatentConfig(size=3, network=NetworkConfig(units=(5,), dense_units=4))
 FULL = JointHeadConfig(components=4, full_covariance=True)
 CHANNELWISE = ChannelwiseHeadConfig(components=4, full_covariance=True, block=4)
 KINDS = {
@@ -36,7 +35,7 @@ KINDS = {
     "events": {"context": EVENTS, "initial": INITIAL},
     "block": {"context": PAST, "initial": INITIAL, "head": JointHeadConfig(components=4, block=4)},
     "block, events": {"context": EVENTS, "initial": INITIAL, "head": dataclasses.replace(FULL, block=4)},
-    "embedding": {"context": PAST, "initial": INITIAL, "condition": ConditionConfig(embedding=3)},
+    "latent": {"context": PAST, "initial": INITIAL, "latent": LATENT},
     "channelwise, block": {"context": PAST, "initial": INITIAL, "head": CHANNELWISE},
 }
 
@@ -52,12 +51,10 @@ def generator(request):
 
 def build(labels=LABELS, **parts):
     config = dataclasses.replace(PUBLISHED, **parts)
-    generator = Generator(config, CHANNELS, seed=2, labels=labels, subjects=SUBJECTS if labels else 0)
+    generator = Generator(config, CHANNELS, seed=2, labels=labels)
     generator.build()
     series = tf.random.stateless_normal([200, 8, CHANNELS], [3, 3]).numpy()
-    # Of the four subjects, two have each label, one of them twice as often.
-    label = np.arange(200) % LABELS
-    subject = label + LABELS * (np.arange(200) % 3 == 0)
+    label, subject = np.arange(200) % LABELS, np.arange(200) % SUBJECTS
     generator.adapt(series, increments=[0.3, 0.5, 1.0], label=label, subject=subject)
     for weight in generator.weights:  # Away from zeros and ones, so that nothing is equal by chance.
         if weight.name == "bias" or "initial/" in weight.path:
@@ -69,8 +66,8 @@ def build(labels=LABELS, **parts):
 
 
 def make_condition(generator, rows):
-    embedding = tf.random.stateless_normal([rows, generator.embedding_size], [1, 0])
-    return Condition(tf.range(rows) % LABELS, embedding)
+    latent = tf.random.stateless_normal([rows, generator.latent_size], [1, 0])
+    return Condition(tf.range(rows) % LABELS, latent)
 
 
 def step_noise(generator, seeds, length):
@@ -128,8 +125,8 @@ def test_a_step_sees_only_the_past(generator):
 
 def test_the_condition_changes_every_step_and_the_first_block(generator):
     series = tf.random.stateless_normal([2, 8, CHANNELS], [0, 1])
-    embedding = tf.zeros([2, generator.embedding_size])
-    found = [locations(generator, series, Condition(tf.fill([2], label), embedding)) for label in (0, 1)]
+    latent = tf.zeros([2, generator.latent_size])
+    found = [locations(generator, series, Condition(tf.fill([2], label), latent)) for label in (0, 1)]
     assert all((one != other).any() for one, other in zip(*found, strict=True))
 
 
@@ -142,38 +139,6 @@ def test_locations_of_a_residual_generator_follow_the_previous_value():
     previous = np.pad(series[:, :-1], [[0, 0], [1, 0], [0, 0]])
     for step, difference in enumerate(np.subtract(one, other)):
         np.testing.assert_allclose(difference[:, :, 0], np.repeat(previous[:, step, None], 4, 1), atol=1e-5)
-
-
-def test_scores_of_samples_add_up_to_those_of_blocks(generator):
-    """With subject embeddings: to the mean likelihood under those of the label's subjects, weighted by shares."""
-    series, label = tf.random.stateless_normal([3, 4 * generator.block, CHANNELS], [5, 5]), tf.constant([0, 1, 1])
-    scores = generator.score(series, label)
-    assert scores.log_density.shape == series.shape[:2] and scores.pit.shape == series.shape
-    under = []
-    for subject in range(SUBJECTS if generator.embedding_size else 1):
-        prediction = generator(series, generator.subject_condition(label, tf.fill([3], subject)))
-        under.append(tf.reduce_sum(generator.log_prob(prediction, series), 1))
-    shares = np.zeros([3, 1])
-    if generator.embedding_size:
-        with np.errstate(divide="ignore"):
-            shares = np.log([[2 / 3, 0, 1 / 3, 0], [0, 2 / 3, 0, 1 / 3], [0, 2 / 3, 0, 1 / 3]])
-    np.testing.assert_allclose(np.exp(generator.log_shares(label)), np.exp(shares), atol=0.01)
-    shared = tf.stack(under, 1) + generator.log_shares(label)
-    np.testing.assert_allclose(scores.subject_log_weights[:, -1], shared, rtol=1e-4, atol=1e-3)
-    np.testing.assert_allclose(
-        tf.reduce_sum(scores.log_density, 1), tf.reduce_logsumexp(shared, 1), rtol=1e-4, atol=1e-3
-    )
-
-
-@pytest.mark.parametrize("kind", ["block, events", "channelwise, block"])
-def test_pit_of_own_series_is_uniform(kind):
-    generator = build(**KINDS[kind], condition=ConditionConfig(embedding=2))
-    series_noise = tf.random.stateless_uniform([2000, 3], [1, 1])
-    noise = Noise(step_noise(generator, range(2000), 12), series_noise)
-    label = tf.range(2000) % LABELS
-    pit = generator.score(generator.generate(noise, label), label).pit.numpy()
-    for sample in (1, 6):  # Of the first block, which has a mixture of its own, and of the next.
-        assert scipy.stats.kstest(pit[:, sample].ravel(), "uniform").pvalue > 1e-4
 
 
 def test_a_rollout_goes_on_from_a_prefix(generator):
@@ -195,25 +160,19 @@ def test_temperature_one_changes_nothing_and_a_low_one_calms(generator):
     assert np.diff(low, axis=1).std() < np.diff(as_it_is, axis=1).std()
 
 
-def test_embeddings_are_sampled_near_those_of_subjects_and_evenly():
-    generator = build(condition=ConditionConfig(embedding=3))
-    noise = tf.random.stateless_normal([4000, 4], [0, 0]).numpy()
-    noise[:, 0] = np.linspace(0, 1, 4000, endpoint=False)
-
-    def embedding(noise, log_weights):
-        label = tf.zeros([len(noise)], tf.int32)
-        return generator.sample_condition(label, np.array(noise, "f"), log_weights=log_weights).embedding.numpy()
-
-    equal = np.zeros([4000, SUBJECTS], "f")
-    sampled = embedding(noise, equal).reshape(SUBJECTS, 1000, 3)
-    expected = generator.subject_condition(tf.zeros([SUBJECTS], tf.int32), tf.range(SUBJECTS)).embedding.numpy()
-    np.testing.assert_allclose(np.mean(expected**2, 1), 1, atol=1e-5)
-    np.testing.assert_allclose(sampled.mean(1), expected, atol=5 * 0.3 / np.sqrt(1000))
-    np.testing.assert_allclose(sampled.std(1), 0.3, rtol=0.1)
-    np.testing.assert_array_equal(embedding([[0.99999994, 0, 0, 0]], equal[:1])[0], expected[-1])
-    log_shares = np.log([[0.1, 0.2, 0.6, 0.1]]).astype("f")
-    for uniform, subject in ((0.05, 0), (0.2, 1), (0.35, 2), (0.89, 2), (0.95, 3), (0.99999994, 3)):
-        np.testing.assert_array_equal(embedding([[uniform, 0, 0, 0]], log_shares)[0], expected[subject])
+def test_the_posterior_is_of_the_blocks_that_count():
+    generator = build(**KINDS["latent"])
+    series = tf.random.stateless_normal([2, 9, CHANNELS], [0, 1])
+    changed = tf.concat([series[:, :6], series[:, 6:] + 5.0], 1)
+    label, noise, steps = tf.constant([0, 1]), tf.random.stateless_normal([2, 3], [1, 1]), tf.constant([6, 4])
+    found, again, whole, other = (
+        generator.infer(each, label, noise=noise, steps=counted)
+        for each, counted in ((series, steps), (changed, steps), (series[:, :6], None), (changed, None))
+    )
+    np.testing.assert_array_equal(found.condition.latent, again.condition.latent)
+    np.testing.assert_allclose(found.condition.latent[0], whole.condition.latent[0], atol=1e-6)
+    assert (np.abs(found.condition.latent - other.condition.latent) > 1e-4).all()
+    assert (found.divergence >= 0).numpy().all() and found.divergence.shape == (2, 3)
 
 
 def test_from_config_builds_the_same_model(generator):

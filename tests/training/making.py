@@ -58,9 +58,9 @@ def make_dataset(values, **known):
     return Dataset(**{"training": training, "test": test, "standardizer": standardizer, "sensors": (), **known})
 
 
-def build(generator=GENERATOR, discriminator=DISCRIMINATOR, *, subjects=0, **options):
+def build(generator=GENERATOR, discriminator=DISCRIMINATOR, **options):
     """Both models, built."""
-    models = Generator(generator, 1, subjects=subjects, **options), Discriminator(discriminator, 1, **options)
+    models = Generator(generator, 1, **options), Discriminator(discriminator, 1, **options)
     for model in models:
         model.build()
     return models
@@ -89,10 +89,10 @@ def rollout_inputs(trainer, rows, length, *, number=0):
 
 
 def generator_batch(real, rollouts=()):
-    """What the generator learns from, without labels, embeddings or dropout."""
+    """What the generator learns from, without labels, latent or dropout."""
     zeros = tf.zeros([len(real)], tf.int32)
     nothing = tf.zeros([len(real), 0]), tf.zeros([*real.shape[:2], 0])
-    return GeneratorBatch(tf.constant(real), zeros, zeros, *nothing, rollouts)
+    return GeneratorBatch(tf.constant(real), zeros, *nothing, rollouts)
 
 
 def discriminator_batch(trainer, real, *, number=0):

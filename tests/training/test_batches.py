@@ -2,12 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-import scipy.special
 import scipy.stats
+import tensorflow as tf
 
 from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.windows import WindowSet
-from sensegen_tf.models.config import ConditionConfig, InitialMixtureConfig, JointHeadConfig, NetworkConfig
+from sensegen_tf.models import scoring
+from sensegen_tf.models.condition import Condition
+from sensegen_tf.models.config import JointHeadConfig, LatentConfig, NetworkConfig
 from sensegen_tf.training.batches import Feed, Stream
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR, algorithm1, alternating
 from tests.training.making import GENERATOR as SMALL
@@ -64,23 +66,12 @@ def test_noise_of_local_rows_is_that_of_the_whole_minibatch():
     np.testing.assert_array_equal(local.series, whole.series[16:])
 
 
-def test_with_subject_embeddings_the_likelihood_is_the_mean_over_the_subjects():
-    config = dataclasses.replace(
-        SMALL,
-        network=NetworkConfig(units=(8,), dense_units=8),
-        condition=ConditionConfig(embedding=2),
-        initial=InitialMixtureConfig(components=3),
-    )
-    models = generator, _ = build(config, subjects=3)
-    kernel = generator.initial.dense.kernel
-    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
-    trainer = make_trainer(models=models)
-    real, label, under = series(5), np.zeros(5, np.int32), []
-    for subject in range(3):
-        prediction = generator(real, generator.subject_condition(label, np.full(5, subject)))
-        under.append(generator.log_prob(prediction, real).numpy().astype("d").sum(1))
-    expected = scipy.special.logsumexp(under, axis=0) - np.log(3)
-    assert np.ptp(under, axis=0).min() > 1e-3
+def test_the_likelihood_with_a_latent_is_that_of_a_score():
+    latent = LatentConfig(size=2, network=NetworkConfig(units=(4,), dense_units=3))
+    config = dataclasses.replace(SMALL, network=NetworkConfig(units=(8,), dense_units=8), latent=latent)
+    models = generator, _ = build(config)
+    trainer, real, label = make_trainer(models=models), series(5), np.zeros(5, np.int32)
+    expected = scoring.score(generator, real, label=label).log_density.numpy().astype("d").sum(1)
     np.testing.assert_allclose(trainer.compiled.log_likelihood(real, label), expected, rtol=1e-5)
     windows = WindowSet(values=real, subjects=np.full(5, "b"))
     np.testing.assert_allclose(trainer.log_likelihood(make_dataset(series()), windows), expected, rtol=1e-5)
@@ -90,7 +81,7 @@ def test_dropout_acts_in_training_alone():
     network = NetworkConfig(units=(8,), dense_units=8, dropout=0.5)
     generator, _ = build(dataclasses.replace(SMALL, network=network, head=JointHeadConfig(components=3)))
     real = series(4)
-    condition = generator.subject_condition(np.zeros(4, np.int32), np.zeros(4, np.int32))
+    condition = Condition.of_label(tf.zeros([4], tf.int32))
     whole = generator(real, condition).raw
     np.testing.assert_array_equal(generator(real, condition).raw, whole)
     noise = np.random.default_rng(0).uniform(size=[4, 12, generator.dropout_size]).astype("f")

@@ -10,7 +10,7 @@ import pytest
 
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import read_json, write_json
-from sensegen_tf.models.config import ConditionConfig, InitialMixtureConfig
+from sensegen_tf.models.config import InitialMixtureConfig
 from sensegen_tf.training.config import TrainConfig
 from sensegen_tf.training.record import load_models, read_run
 from sensegen_tf.training.run import train
@@ -37,7 +37,7 @@ OLD_MODELS = {
             "full_covariance": False,
             "channelwise": False,
             "conditional": False,
-            "code": 2,
+            "code": 0,
             "code_noise": 0.3,
             "dropout": 0.0,
         },
@@ -60,9 +60,7 @@ OLD_MODELS = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A complete run; nothing may be written into its folder."""
-    generator = dataclasses.replace(
-        GENERATOR, initial=InitialMixtureConfig(components=2), condition=ConditionConfig(embedding=2)
-    )
+    generator = dataclasses.replace(GENERATOR, initial=InitialMixtureConfig(components=2))
     config = TrainConfig(
         preset="small",
         generator=generator,

@@ -38,6 +38,7 @@ SOURCES: dict[str, Callable[[SourceConfig], Collection]] = {
     "hapt": lambda config: har.hapt(config.data_dir, config.channels, labels=config.labels),
     "uci_har": lambda config: har.uci_har(config.data_dir, config.channels),
     "mitbih": lambda config: wfdb.mitbih(config.data_dir, config.channels),
+    "cinc2017": lambda config: wfdb.cinc2017(config.data_dir, config.labels),
     "table": lambda config: table.table(config.data_dir, config.table),
     "tfrecord": lambda config: native.read_series(config.data_dir),
 }

@@ -1,11 +1,13 @@
-"""MIT-BIH Arrhythmia Database and other WFDB records with beat annotations, through the package wfdb (extra `ecg`).
+"""WFDB records of PhysioNet, through the package wfdb (extra `ecg`).
 
-Moody and Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE EMBS Magazine 2001; Goldberger et al.,
-"PhysioBank, PhysioToolkit, and PhysioNet", Circulation 2000.
+Moody and Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE EMBS Magazine 2001; Clifford et al., "AF
+classification from a short single lead ECG recording: the PhysioNet/Computing in Cardiology Challenge 2017"; Goldberger
+et al., "PhysioBank, PhysioToolkit, and PhysioNet", Circulation 2000.
 """
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
 
@@ -13,7 +15,8 @@ from sensegen_tf.data.recording import Collection, Event, Recording, Span
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import files_in
 
-_TERMS = "PhysioNet, ODC-By 1.0; cite Moody and Mark 2001 and Goldberger et al. 2000"
+_MITBIH_TERMS = "PhysioNet, ODC-By 1.0; cite Moody and Mark 2001 and Goldberger et al. 2000"
+_CINC_TERMS = "PhysioNet, ODC-By 1.0; cite Clifford et al. 2017 and Goldberger et al. 2000"
 DEFAULT_LEAD = "MLII"
 # Annotation codes that mark a beat (https://archive.physionet.org/physiobank/annotations.shtml).
 _BEATS = set("NLRBAaJSVrFejnE/fQ?")
@@ -22,7 +25,7 @@ _SAME_SUBJECT = {"202": "201"}
 
 
 def mitbih(data_dir: str | os.PathLike[str], channels: Sequence[str] = ()) -> Collection:
-    """WFDB records of a folder.
+    """WFDB records of a folder, with beat annotations (MIT-BIH Arrhythmia Database).
 
     Args:
       data_dir: holds `.hea`, `.dat` and `.atr` files.
@@ -34,14 +37,7 @@ def mitbih(data_dir: str | os.PathLike[str], channels: Sequence[str] = ()) -> Co
     Raises:
       InputError: no record, a truncated or unreadable one, none with these leads, or wfdb is not installed.
     """
-    try:
-        import wfdb
-    except ImportError as error:
-        raise InputError(
-            f"source mitbih needs a package that is not installed ({error.name}): pip install 'sensegen_tf[ecg]'",
-            fields=["source"],
-        ) from error
-    data_dir = os.fspath(data_dir)
+    wfdb, data_dir = _package(), os.fspath(data_dir)
     leads = tuple(channels) or (DEFAULT_LEAD,)
     headers = files_in(data_dir, "*.hea")
     if not headers:
@@ -63,7 +59,58 @@ def mitbih(data_dir: str | os.PathLike[str], channels: Sequence[str] = ()) -> Co
     if not recordings:
         raise InputError(f"no record in {data_dir} has the leads {', '.join(leads)}:\n  " + "\n  ".join(skipped))
     count = f"{len(headers)} records, {len(recordings)} with the lead {', '.join(leads)}, {len(skipped)} skipped"
-    return Collection(recordings=recordings, terms=_TERMS, notes=(count, *skipped))
+    return Collection(recordings=recordings, terms=_MITBIH_TERMS, notes=(count, *skipped))
+
+
+def cinc2017(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Collection:
+    """The recordings of the CinC Challenge 2017: one lead of 9 to 61 s at 300 Hz, each of another subject as far as
+    anybody knows, since subjects were never published.
+
+    Args:
+      data_dir: holds `.hea` and `.mat` files, and `REFERENCE.csv`: record, rhythm (N normal, A atrial fibrillation, O
+        other, ~ too noisy).
+      labels: the rhythms to read; empty for all.
+
+    Raises:
+      InputError: no table, a record that it names is missing or unreadable, or wfdb is not installed.
+    """
+    wfdb, data_dir = _package(), os.fspath(data_dir)
+    table = os.path.join(data_dir, "REFERENCE.csv")
+    if not os.path.exists(table):
+        raise InputError(f"{table} is missing: data_dir must be the folder of the challenge", fields=["data_dir"])
+    with open(table, encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.reader(file) if row and row[0] != "record"]
+    wrong = [number for number, row in enumerate(rows, 1) if len(row) != 2]
+    if wrong:
+        raise InputError(f"{table}, row {wrong[0]}: expected a record and its rhythm", fields=["data_dir"])
+    chosen = [(name, rhythm) for name, rhythm in rows if not labels or rhythm in labels]
+    recordings = []
+    for name, rhythm in chosen:
+        data = _read(wfdb.rdrecord, os.path.join(data_dir, name), ".mat")
+        recordings.append(
+            Recording(
+                name=f"record {name}",
+                signals=data.p_signal,
+                rate=float(data.fs),
+                channels=tuple(data.sig_name),
+                units=tuple(data.units),
+                subject=name,
+                spans=(Span(start=0, stop=data.sig_len, label=rhythm),),
+            )
+        )
+    return Collection(recordings=recordings, terms=_CINC_TERMS, notes=(f"{len(chosen)} of {len(rows)} records",))
+
+
+def _package():
+    """The package wfdb."""
+    try:
+        import wfdb
+    except ImportError as error:
+        raise InputError(
+            f"this source needs a package that is not installed ({error.name}): pip install 'sensegen_tf[ecg]'",
+            fields=["source"],
+        ) from error
+    return wfdb
 
 
 def _read(reader, record, suffix, **arguments):

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from sensegen_tf.layers.taps import Dense
+
 
 class Reference(typing.NamedTuple):
     """What the samples of a block are relative to: a sample is location + scale * (regression + noise).
@@ -121,9 +123,7 @@ class Head(keras.layers.Layer):
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Makes the weights for features of size `input_shape[-1]`."""
         # A layer that is made here does not hear of what was said of `trainable` before.
-        self.dense = keras.layers.Dense(
-            self.size, kernel_initializer=self._initial, trainable=self.trainable, name="parameters"
-        )
+        self.dense = Dense(self.size, kernel_initializer=self._initial, trainable=self.trainable, name="parameters")
         self.dense.build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
