@@ -17,6 +17,8 @@ from sensegen_tf.models.structures import Noise
 from sensegen_tf.training.compiled import CHUNK, CompiledGenerator
 from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.learning import LearningConfig
+from sensegen_tf.training.private_batches import PrivateFeed
+from sensegen_tf.training.private_steps import PrivateBatch
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR, Step
 from sensegen_tf.training.steps import DiscriminatorBatch, GeneratorBatch, RolloutInputs
 
@@ -136,17 +138,23 @@ class Feed:
       dataset: whose training windows they are of.
       config: how the models learn.
       distribution: of the replicas.
+
+    Attributes:
+      private: of the generator's steps, where they give a guarantee; or None.
     """
 
     def __init__(self, batches: Batches, dataset: Dataset, *, config: LearningConfig, distribution: Distribution):
         self._batches, self._dataset = batches, dataset
         self._config, self._distribution = config, distribution
+        self.private: PrivateFeed | None = None
         self._sources: dict[str, Any] = {}
         self._current: dict[str, tuple[int, Any]] = {}
 
-    def batch(self, step: Step) -> GeneratorBatch | DiscriminatorBatch:
+    def batch(self, step: Step) -> GeneratorBatch | DiscriminatorBatch | PrivateBatch:
         """What a step learns from."""
         player, number = step.player, step.minibatch
+        if self.private and player == GENERATOR:
+            return self.private.batch(number)
         if player not in self._sources:
             self._sources[player] = minibatches(
                 self._dataset.training,

@@ -21,6 +21,7 @@ from sensegen_tf.training.checkpoints import Checkpoints
 from sensegen_tf.training.compiled import CHUNK, CompiledGenerator
 from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.learning import LearningConfig
+from sensegen_tf.training.private_run import PrivateRun
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR, Schedule, Step
 from sensegen_tf.training.steps import DiscriminatorStep, GeneratorStep
 from sensegen_tf.training.update import Updater
@@ -38,6 +39,7 @@ class Trainer:
       schedule: the alternation.
       config: how they learn.
       distribution: of the replicas.
+      private: the guarantee that the generator's steps give and the secret of the run; None for none.
 
     Attributes:
       step: `tf.Variable`, how many steps are done.
@@ -52,9 +54,10 @@ class Trainer:
         schedule: Schedule,
         config: LearningConfig,
         distribution: Distribution,
+        private: PrivateRun | None = None,
     ):
         self.generator, self.discriminator, self.schedule = generator, discriminator, schedule
-        self.config, self.distribution = config, distribution
+        self.config, self.distribution, self.private = config, distribution, private
         self.compiled = CompiledGenerator(generator)
         self.batches = Batches(self.compiled, config=config, distribution=distribution)
         models = {DISCRIMINATOR: discriminator, GENERATOR: generator}
@@ -71,12 +74,15 @@ class Trainer:
                 for player in models
             }
         self._steps: dict[str, typing.Any] = {
-            GENERATOR: GeneratorStep(self.compiled, discriminator, updater=self._updaters[GENERATOR], **how),
+            GENERATOR: private.step(self.compiled, self._updaters[GENERATOR])
+            if private
+            else GeneratorStep(self.compiled, discriminator, updater=self._updaters[GENERATOR], **how),
             DISCRIMINATOR: DiscriminatorStep(
                 self.compiled, discriminator, updater=self._updaters[DISCRIMINATOR], distribution=distribution
             ),
         }
         self.step = tf.Variable(0, dtype=tf.int64)
+        self.private_steps = tf.Variable(0, dtype=tf.int64)
         self._loss_sums = {player: tf.Variable(0.0, dtype=tf.float64) for player in (DISCRIMINATOR, GENERATOR)}
 
     def state(self) -> dict[str, typing.Any]:
@@ -87,6 +93,7 @@ class Trainer:
             "generator_optimizer": self._updaters[GENERATOR].optimizer,
             "discriminator_optimizer": self._updaters[DISCRIMINATOR].optimizer,
             "step": self.step,
+            **({"private_steps": self.private_steps} if self.private else {}),
             **{f"{player}_loss_sum": total for player, total in self._loss_sums.items()},
         }
 
@@ -134,6 +141,8 @@ class Trainer:
     def _learn(self, step: Step, feed: Feed) -> float:
         """Runs a step and returns its loss."""
         loss, norm = (float(value) for value in self._steps[step.player](feed.batch(step)))
+        if self.private and step.player == GENERATOR:
+            self.private_steps.assign_add(1)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             rate = f"{step.player}_learning_rate"
             raise NotFiniteError(
@@ -173,6 +182,8 @@ class Trainer:
         chief = self.distribution.chief
         windows = dataset.test.subsample(self.config.evaluation_windows) if chief else None
         feed = Feed(self.batches, dataset, config=self.config, distribution=self.distribution)
+        if self.private:
+            feed.private = self.private.feed(self.generator, dataset, dequantize=self.config.dequantize)
         saved = time.monotonic()
         for number in range(int(self.step), self.schedule.steps):
             step = self.schedule.step(number)

@@ -8,8 +8,10 @@ distributions (Doroshenko et al., 2022); two data sets are neighbours if one has
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.metadata
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sensegen_tf.errors import InputError
 
@@ -17,6 +19,114 @@ from sensegen_tf.errors import InputError
 _MOST_NOISE = 1e4
 # Of the privacy loss: ten times that of the library, so ten times as fast. Epsilon stays a bound, and grows a little.
 _INTERVAL = 1e-3
+
+
+UNITS = ("subject", "window")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PrivacyConfig:
+    """The guarantee that a training gives.
+
+    Attributes:
+      unit: to whom: "subject", or "window", which protects no person: a subject with 100 windows has a hundred times
+        the epsilon.
+      epsilon: above 0.
+      delta: in (0, 1), well below 1 / subjects.
+      clip_norm: C, above 0, the largest norm of a subject's gradient.
+      subjects_per_step: how many subjects (or windows) a step expects, at least 1.
+      windows_per_subject: m, windows of a subject that a step takes, at least 1; 1 where the unit is a window.
+
+    Raises:
+      InputError: a value outside its range.
+    """
+
+    unit: str = "subject"
+    epsilon: float
+    delta: float
+    clip_norm: float
+    subjects_per_step: int
+    windows_per_subject: int = 1
+
+    def __post_init__(self) -> None:
+        self._check(self.unit in UNITS, "unit", " or ".join(UNITS))
+        for name in ("epsilon", "clip_norm"):
+            self._check(0 < getattr(self, name) < math.inf, name, "above 0 and finite")
+        self._check(0 < self.delta < 1, "delta", "between 0 and 1")
+        for name in ("subjects_per_step", "windows_per_subject"):
+            self._check(getattr(self, name) >= 1, name, "at least 1")
+        if self.unit == "window":
+            self._check(self.windows_per_subject == 1, "windows_per_subject", "1 where the unit is a window")
+
+    def _check(self, right, name, must):
+        if not right:
+            raise InputError(f"{name} must be {must}, got {getattr(self, name)}", fields=[name])
+
+
+class Guarantee(NamedTuple):
+    """A guarantee and the noise that keeps it.
+
+    Attributes:
+      config: what was asked for.
+      subjects: how many there are (windows, where they are the unit).
+      steps: of the whole training.
+      noise_multiplier: sigma.
+    """
+
+    config: PrivacyConfig
+    subjects: int
+    steps: int
+    noise_multiplier: float
+
+    @classmethod
+    def find(cls, config: PrivacyConfig, *, subjects: int, steps: int) -> Guarantee:
+        """The least noise that keeps a guarantee.
+
+        Raises:
+          InputError: see `noise_multiplier`; or a step expects more subjects than there are.
+        """
+        if config.subjects_per_step > subjects:
+            raise InputError(
+                f"subjects_per_step is {config.subjects_per_step}, and there are {subjects} {config.unit}s",
+                fields=["subjects_per_step"],
+            )
+        rate = config.subjects_per_step / subjects
+        sigma = noise_multiplier(epsilon=config.epsilon, delta=config.delta, sampling_rate=rate, steps=steps)
+        return cls(config, subjects, steps, sigma)
+
+    @property
+    def sampling_rate(self) -> float:
+        """q, the probability that a subject takes part in a step."""
+        return self.config.subjects_per_step / self.subjects
+
+    def certificate(self, steps: int) -> dict[str, Any]:
+        """What so many steps have spent, as JSON can hold it; in words first.
+
+        Raises:
+          InputError: more steps than were planned.
+        """
+        if steps > self.steps:
+            raise InputError(f"{steps} steps were taken, and the guarantee is of {self.steps}", fields=["privacy"])
+        config = self.config
+        how: dict[str, Any] = {
+            "noise_multiplier": self.noise_multiplier,
+            "sampling_rate": self.sampling_rate,
+            "steps": steps,
+        }
+        spent = spent_epsilon(**how, delta=config.delta) if steps else 0.0
+        return {
+            "words": f"Whoever sees the weights learns of a {config.unit} hardly more than without that {config.unit}: "
+            f"differential privacy with epsilon {spent:.3g} and delta {config.delta:g}.",
+            "unit": config.unit,
+            "adjacency": f"one {config.unit} more or less",
+            "epsilon": spent,
+            "delta": config.delta,
+            "clip_norm": config.clip_norm,
+            f"{config.unit}s": self.subjects,
+            **how,
+            "accountant": "privacy loss distributions (dp-accounting)",
+            "accountant_version": importlib.metadata.version("dp-accounting"),
+        }
 
 
 def _accounting():
