@@ -37,7 +37,7 @@ def define_flags():
 def make(folder, windows):
     """A prepared set of about `windows` training windows: a few random shards, many times over under other names."""
     from sensegen_tf.data import records
-    from sensegen_tf.data.windows import SCHEMA
+    from sensegen_tf.data.records import SCHEMA
     from sensegen_tf.files import atomic_folder, write_json
 
     channels = {"channels": [f"c{index}" for index in range(CHANNELS)], "units": ["g"] * CHANNELS}

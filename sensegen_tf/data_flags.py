@@ -10,8 +10,8 @@ from sensegen_tf.errors import InputError
 from sensegen_tf.files import files_in
 
 if TYPE_CHECKING:
+    from sensegen_tf.data.dataset import Dataset
     from sensegen_tf.data.recording import Collection
-    from sensegen_tf.data.windows import Dataset
 
 FLAGS = flags.FLAGS
 

@@ -6,8 +6,8 @@ import collections
 
 import numpy as np
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.recording import Collection
-from sensegen_tf.data.windows import Dataset
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import atomic_write
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from sensegen_tf.data.sources.prepared import Shards
+from sensegen_tf.data.shards import Shards
 from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.recording import Collection, Recording, Sensor, check_alike
 from sensegen_tf.data.standardize import Standardizer
-from sensegen_tf.data.windows import Dataset, WindowConfig, WindowSet
+from sensegen_tf.data.windows import WindowConfig, WindowSet
 from sensegen_tf.errors import InputError
 
 

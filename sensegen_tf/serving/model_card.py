@@ -56,7 +56,7 @@ class ModelCard:
       block: n, samples that one step of the model makes.
       max_length: the most samples that a request may ask for in a series.
       source: where the recordings came from.
-      data: the statistics of the training data, see `data.windows.Dataset.describe`.
+      data: the statistics of the training data, see `data.dataset.Dataset.describe`.
       config: the training configuration; empty where the model was exported before schema 2.
       provenance: what else the caller of the training recorded, such as the flags of the command without paths.
       versions: package versions.

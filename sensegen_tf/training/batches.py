@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.pipeline import Minibatch, minibatches
-from sensegen_tf.data.windows import Dataset, WindowSet
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.models.structures import Noise
 from sensegen_tf.training.compiled import CHUNK, CompiledGenerator
 from sensegen_tf.training.distribution import Distribution

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.spectrum import log_spectral_distance
-from sensegen_tf.data.windows import Dataset
 from sensegen_tf.training.batches import Stream
 from sensegen_tf.training.loop import Trainer
 

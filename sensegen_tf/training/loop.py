@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from sensegen_tf.data.windows import Dataset, WindowSet
+from sensegen_tf.data.dataset import Dataset
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError
 from sensegen_tf.models.condition import Condition
 from sensegen_tf.models.discriminator import Discriminator

@@ -11,9 +11,9 @@ import enum
 import numpy as np
 import tensorflow as tf
 
-from sensegen_tf.data.sources.prepared import Shards
+from sensegen_tf.data.dataset import Dataset
+from sensegen_tf.data.shards import Shards
 from sensegen_tf.data.subjects import PoissonSubjects
-from sensegen_tf.data.windows import Dataset
 from sensegen_tf.errors import InputError
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.training.privacy import Guarantee

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from sensegen_tf.data.windows import Dataset
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.training.compiled import CompiledGenerator
 from sensegen_tf.training.privacy import Guarantee

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.pipeline import check_minibatches
-from sensegen_tf.data.windows import Dataset, WindowSet
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator

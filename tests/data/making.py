@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.recording import Recording, Sensor, Span
 from sensegen_tf.data.standardize import Standardizer
-from sensegen_tf.data.windows import Dataset, WindowSet
+from sensegen_tf.data.windows import WindowSet
 
 
 def span(start, stop, label):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.standardize import Standardizer
-from sensegen_tf.data.windows import Dataset, WindowSet
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.presets import PRESETS

@@ -6,8 +6,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.standardize import Standardizer
-from sensegen_tf.data.windows import Dataset, WindowSet
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.models.config import DiscriminatorConfig, GeneratorConfig, JointHeadConfig, NetworkConfig
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.standardize import Standardizer
-from sensegen_tf.data.windows import Dataset, WindowSet
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.models.condition import Condition
 from sensegen_tf.models.config import (
     ConditionConfig,
