@@ -46,7 +46,7 @@ def keep_identity(card, dataset, report):
         f"identity_{card.name}",
         "benchmark",
         command=f"python experiments/pretrained_report.py --flagfile=experiments/flags/{card.name}.flags "
-        f"--exported={card.name}{' --data_dir=FOLDER' if FLAGS.data_dir else ''}{' --report' if FLAGS.report else ''}",
+        f"--exported={FLAGS.exported}{' --data_dir=FOLDER' * bool(FLAGS.data_dir)}{' --report' * FLAGS.report}",
         title=f"Whom samples of {card.name} pass for",
         machine=run_directory.machine(),
         seed=FLAGS.seed,

@@ -25,6 +25,7 @@ class Dataset:
       terms: licence and citation of the recordings.
       notes: what a person should know of the cutting.
       resampled: whether the windows are at another rate than the sensor's, so that they left its grid.
+      measured: whether standardizer and sensors were measured on the recordings; not if they were given.
     """
 
     training: WindowSet | Shards
@@ -35,6 +36,7 @@ class Dataset:
     terms: str = ""
     notes: tuple[str, ...] = ()
     resampled: bool = False
+    measured: bool = True
 
     @property
     def rate(self) -> float:

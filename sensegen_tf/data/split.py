@@ -16,13 +16,20 @@ from sensegen_tf.data.windows import WindowConfig, WindowSet
 from sensegen_tf.errors import InputError
 
 
-def prepare(collection: Collection, config: WindowConfig, *, labels_asked: bool = False) -> Dataset:
+def prepare(
+    collection: Collection,
+    config: WindowConfig,
+    *,
+    labels_asked: bool = False,
+    standardizer: Standardizer | None = None,
+) -> Dataset:
     """Splits, cuts and measures recordings.
 
     Args:
       collection: the recordings.
       config: how they become windows.
       labels_asked: whether the user named the labels, so that one without a window is an error.
+      standardizer: statistics and sensors that are known without these recordings; None to measure them.
 
     Raises:
       InputError: recordings that differ in channels, units or rate; no window; a constant channel; a named label
@@ -38,16 +45,20 @@ def prepare(collection: Collection, config: WindowConfig, *, labels_asked: bool 
     test = cut(test_recordings, config, name="test windows", labelled=labelled)
     if labels_asked and labelled:
         _check_labels([training, test], recordings, config)
+    measured = standardizer is None
     sensors = collection.sensors or (Sensor(),) * len(training.channels)
+    if standardizer is None:
+        standardizer = Standardizer.measure(training, sensors, resampled=collection.resampled)
     return Dataset(
         training=training,
         test=test,
         heldout=heldout,
-        standardizer=Standardizer.measure(training, sensors, resampled=collection.resampled),
-        sensors=sensors,
+        standardizer=standardizer,
+        sensors=sensors if measured else standardizer.sensors,
         terms=collection.terms,
         notes=(*_by_time(recordings, config), *_left_out(recordings, config.length, labelled)),
         resampled=collection.resampled,
+        measured=measured,
     )
 
 

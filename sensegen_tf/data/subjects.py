@@ -46,8 +46,8 @@ class PoissonSubjects:
             raise InputError(f"rate must lie in (0, 1], got {rate}", fields=["subjects_per_step"])
         if windows_per_subject < 1:
             raise InputError("windows_per_subject must be at least 1", fields=["windows_per_subject"])
-        whose = np.arange(windows.count) if unit == "window" or windows.subjects is None else windows.subjects
-        _, member, self._counts = np.unique(whose, return_inverse=True, return_counts=True)
+        units = np.arange(windows.count) if unit == "window" or windows.subjects is None else windows.subjects
+        _, member, self._counts = np.unique(units, return_inverse=True, return_counts=True)
         # Rows sorted by subject: those of subject k are order[starts[k] : starts[k] + counts[k]].
         self._order = np.argsort(member, kind="stable")
         self._starts = np.cumsum(self._counts) - self._counts

@@ -196,7 +196,12 @@ class Model:
 
         Returns:
           float32 [N], probability of being real.
+
+        Raises:
+          InputError: the model was exported without a discriminator, as those with a guarantee are.
         """
+        if "discriminate" not in self.card.signatures:
+            raise InputError(f"{self.card.name} has no discriminator: it saw the recordings without a guarantee")
         return self._of_series("discriminate", series, label, length)["probability"]
 
     def _of_series(self, signature, series, label, length):

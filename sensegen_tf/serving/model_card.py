@@ -11,7 +11,7 @@ from sensegen_tf.data import records
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import atomic_write, read_json, write_json
 
-SCHEMA = 2
+SCHEMA = 3
 JSON, MARKDOWN = "model_card.json", "model_card.md"
 
 # What schema 1 of the card, the models that were exported with it, and their reports called things.
@@ -61,6 +61,8 @@ class ModelCard:
       provenance: what else the caller of the training recorded, such as the flags of the command without paths.
       versions: package versions.
       metrics: of the last outer iteration.
+      privacy: of a model with a guarantee its certificate, see `training.privacy.Guarantee.certificate`, with what is
+        covered and what is not; otherwise empty.
       report: `verdict` and `scores` of a report of its samples, see `evaluation.report`; empty where there is none.
       signatures: name -> inputs and outputs, see `signatures.Signatures.describe`.
     """
@@ -85,6 +87,7 @@ class ModelCard:
     metrics: dict[str, float]
     report: dict[str, Any]
     signatures: dict[str, Any]
+    privacy: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def write_card(version: str | os.PathLike[str], card: ModelCard) -> None:
@@ -95,7 +98,8 @@ def write_card(version: str | os.PathLike[str], card: ModelCard) -> None:
 
 
 def read_card(version: str | os.PathLike[str]) -> ModelCard:
-    """The `ModelCard` of a version. Cards of schema 1, which had no number, are read as well.
+    """The `ModelCard` of a version. Those of schema 2, and of schema 1, which had no number, are
+    read as well.
 
     Args:
       version: its folder.
@@ -108,11 +112,14 @@ def read_card(version: str | os.PathLike[str]) -> ModelCard:
     if not isinstance(values, dict):
         raise InputError(f"{path} is no model card: it holds no keys")
     schema = values.get("schema", 1)
-    if schema not in (1, SCHEMA):
-        raise InputError(f"{path} has schema {schema}; this version of sensegen_tf reads 1 and 2", fields=["schema"])
+    if schema not in (1, 2, SCHEMA):
+        raise InputError(f"{path} has schema {schema}; this version of sensegen_tf reads 1 to 3", fields=["schema"])
     expected = {field.name for field in dataclasses.fields(ModelCard)}
+    if schema == 2:
+        _check_keys(f"{path}, a model card of schema 2,", values, keys=expected - {"privacy"})
+        values = {**values, "schema": SCHEMA, "privacy": {}}
     if schema == 1:
-        old = expected - {"schema", "preset", "config", "provenance"} | {"flags"}
+        old = expected - {"privacy"} - {"schema", "preset", "config", "provenance"} | {"flags"}
         _check_keys(f"{path}, a model card of schema 1,", values, keys=old)
         values = _upgrade(values, name=os.path.basename(os.path.dirname(os.path.abspath(version))))
     _check_keys(f"the model card {path}", values, keys=expected)
@@ -130,7 +137,7 @@ def _check_keys(what, values, keys):
 
 
 def _upgrade(values, name):
-    """A card of schema 1 as one of schema 2, but for the description of its data."""
+    """A card of schema 1 as one of this schema, but for the description of its data."""
     rest = {key: value for key, value in values.items() if key != "flags"}
     return {
         **rest,
@@ -141,6 +148,7 @@ def _upgrade(values, name):
         "provenance": upgrade_flags(values["flags"]),
         "metrics": upgrade_metrics(values["metrics"]),
         "report": select_report(values["report"]) if values["report"] else {},
+        "privacy": {},
     }
 
 
@@ -197,21 +205,22 @@ def render(card: ModelCard) -> str:
         f"# {card.name}",
         "",
         f"Synthetic series of {', '.join(card.channels)} ({', '.join(dict.fromkeys(card.units))}) at {card.rate:g} "
-        "Hz, made by sensegen_tf. No formal guarantee of privacy is given.",
+        f"Hz, made by sensegen_tf.{'' if card.privacy else ' No formal guarantee of privacy is given.'}",
         "",
         f"**Privacy:** {_privacy(card)}",
         "",
         f"- Architecture: the preset `{card.preset}`.",
-        f"- Trained on: `{card.source}`, {_split(card, 'training')}.",
-        *_other_splits(card),
+        f"- Trained on: `{card.source}`{'' if card.privacy else ', ' + _split(card, 'training')}.",
+        *([] if card.privacy else _other_splits(card)),
         f"- Licence and citation of the recordings: {card.data['terms']}.",
         *([f"- Labels: {', '.join(f'{n} {name}' for n, name in enumerate(card.labels))}."] if card.labels else []),
         f"- Temperatures of the series where a request asks for 1: {temperatures}.",
-        f"- Last measured while training: {metrics}.",
+        *([f"- Last measured while training: {metrics}."] if metrics else []),
         f"- Samples that a step of the model makes: {card.block}.",
         f"- Longest series of a request: {card.max_length:,} samples.",
         f"- Versions: {', '.join(f'{name} {version}' for name, version in card.versions.items())}.",
         "",
+        *_certificate(card),
         *_quality(card),
         *_signatures(card),
         "## Training",
@@ -224,13 +233,32 @@ def render(card: ModelCard) -> str:
 
 
 def _privacy(card):
-    """What the report found, in a sentence."""
+    """What the report found, or the guarantee, in a sentence."""
     found = card.report.get("verdict", {}).get("private")
+    if found is None and card.privacy:
+        return card.privacy["words"]
     if found is None:
         return "not measured. Do not share the model or its samples until it has been."
     of_subjects = any(score["metric"].startswith("impersonation_") for score in card.report["scores"])
     windows = "" if of_subjects else " The measures are of windows; nothing was measured of a person."
     return found["headline"] + windows
+
+
+def _certificate(card):
+    """The guarantee, where there is one."""
+    if not card.privacy:
+        return []
+    rest = {name: value for name, value in card.privacy.items() if name not in ("words", "covered", "not_covered")}
+    return [
+        "## The guarantee",
+        "",
+        card.privacy["words"],
+        "",
+        *(f"- Covered: {each}." for each in card.privacy["covered"]),
+        *(f"- Not covered: {each}." for each in card.privacy["not_covered"]),
+        *(f"- {name.replace('_', ' ')}: {value}." for name, value in rest.items()),
+        "",
+    ]
 
 
 def _split(card, name):

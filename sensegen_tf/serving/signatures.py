@@ -40,16 +40,18 @@ class Signatures(tf.Module):
     """The functions of an exported model.
 
     Args:
-      generator, discriminator: trained models, as `to_inference` gives them.
+      generator, discriminator: trained models, as `to_inference` gives them. Without a discriminator (None) there is no
+        signature `discriminate`.
       standardizer: of their training data; samples are put on its grid and inside its range.
     """
 
-    def __init__(self, generator: Generator, discriminator: Discriminator, *, standardizer: Standardizer):
+    def __init__(self, generator: Generator, discriminator: Discriminator | None, *, standardizer: Standardizer):
         super().__init__()
         # Hidden from tf.Module, which sees only some of their layers: the weights are named once, here.
         object.__setattr__(self, "_generator", generator)
         object.__setattr__(self, "_discriminator", discriminator)
-        self.weights = [variable.value for model in (generator, discriminator) for variable in model.weights]
+        models = [model for model in (generator, discriminator) if model is not None]
+        self.weights = [variable.value for model in models for variable in model.weights]
         self._standardizer, self._state = standardizer, StreamState(generator)
         label = [_spec("label", dtype=tf.int32)] if generator.labels else []
         noise = [_spec("noise", [None, generator.noise_size])]
@@ -69,6 +71,8 @@ class Signatures(tf.Module):
             "discriminate": function(self._discriminate, _SERIES, _LENGTH, *label),
             "decode": function(self._decode, *noise, *label),
         }
+        if discriminator is None:
+            del functions["discriminate"]
         # Hidden too: a function that tf.Module sees is traced and saved a second time beside its signature.
         object.__setattr__(self, "_functions", functions)
 

@@ -35,7 +35,7 @@ def examples(functions: Mapping[str, Any], *, length: int, conditional: bool) ->
     state = functions["initial_state"](seed=request["seed"], **label)
     decode = {spec.name: spec for spec in functions["decode"].structured_input_signature[1].values()}
     latent = {name: tf.fill([2, decode[name].shape[1]], 0.5) for name in decode if name == "series_noise"}
-    return {
+    examples = {
         "serving_default": request,
         "sample_tempered": {**request, "temperature": tf.constant([1.0, 0.5])},
         "continue_series": {**request, "prefix": series, "prefix_length": tf.fill([2], length)},
@@ -45,6 +45,7 @@ def examples(functions: Mapping[str, Any], *, length: int, conditional: bool) ->
         "discriminate": {"series": series, "length": request["length"], **label},
         "decode": {"noise": tf.fill([2, 2, decode["noise"].shape[2]], 0.5), **latent, **label},
     }
+    return {name: example for name, example in examples.items() if name in functions}
 
 
 def write(folder: str, requests: Mapping[str, Mapping[str, tf.Tensor]], *, model_name: str) -> None:

@@ -139,23 +139,28 @@ class Feed:
       dataset: whose training windows they are of.
       config: how the models learn.
       distribution: of the replicas.
-
-    Attributes:
-      private: of the generator's steps, where they give a guarantee; or None.
+      private: the batches of the generator's steps, where they give a guarantee; or None.
     """
 
-    def __init__(self, batches: Batches, dataset: Dataset, *, config: LearningConfig, distribution: Distribution):
+    def __init__(
+        self,
+        batches: Batches,
+        dataset: Dataset,
+        *,
+        config: LearningConfig,
+        distribution: Distribution,
+        private: PrivateFeed | None = None,
+    ):
         self._batches, self._dataset = batches, dataset
-        self._config, self._distribution = config, distribution
-        self.private: PrivateFeed | None = None
+        self._config, self._distribution, self._private = config, distribution, private
         self._sources: dict[str, Any] = {}
         self._current: dict[str, tuple[int, Any]] = {}
 
     def batch(self, step: Step) -> GeneratorBatch | DiscriminatorBatch | PrivateBatch:
         """What a step learns from."""
         player, number = step.player, step.minibatch
-        if self.private and player == GENERATOR:
-            return self.private.batch(number)
+        if self._private and player == GENERATOR:
+            return self._private.batch(number)
         if player not in self._sources:
             self._sources[player] = minibatches(
                 self._dataset.training,

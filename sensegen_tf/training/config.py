@@ -11,9 +11,11 @@ from sensegen_tf.models import stored
 from sensegen_tf.models.config import DiscriminatorConfig, GeneratorConfig
 from sensegen_tf.models.presets import PRESETS
 from sensegen_tf.training.learning import LearningConfig
+from sensegen_tf.training.privacy import PrivacyConfig
 from sensegen_tf.training.schedule import Schedule
 
-SCHEMA = 2
+# Schema 2 had no `privacy`.
+SCHEMA = 3
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -30,6 +32,11 @@ class TrainConfig:
         float32, and so does the exported model.
       calibrate: whether temperatures of sampling are chosen at the end, see `training.calibration`.
       initial_run: folder of a run of the same models, from whose weights this one starts; "" for none.
+      privacy: the guarantee that the training gives; None for none. It needs fresh minibatches and the likelihood as
+        objective, without balanced labels and without calibration, which looks at the recordings.
+
+    Raises:
+      InputError: an unknown precision, or what does not go with a guarantee.
 
     Example:
       >>> from sensegen_tf.training.schedule import alternating
@@ -46,10 +53,26 @@ class TrainConfig:
     precision: str = "float32"
     calibrate: bool = True
     initial_run: str = ""
+    privacy: PrivacyConfig | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise InputError(f"precision must be {' or '.join(PRECISIONS)}, got {self.precision}", fields=["precision"])
+        if self.privacy:
+            self._check_private()
+
+    def _check_private(self):
+        schedule, learning = self.schedule, self.learning
+        wrong = {
+            "schedule": "draws subjects anew at every step" if not schedule.fresh_minibatches else "",
+            "generator_steps": "needs steps of the generator" if not schedule.generator_steps else "",
+            "generator_objective": "learns by likelihood" if learning.generator_objective != "likelihood" else "",
+            "balance_labels": "does not look at the labels' shares" if learning.balance_labels else "",
+            "calibrate": "does not look at the recordings' spectrum" if self.calibrate else "",
+        }
+        for name, why in wrong.items():
+            if why:
+                raise InputError(f"a training with a guarantee {why}; change {name}", fields=[name, "privacy"])
 
     @classmethod
     def from_preset(cls, name: str, **changes: Any) -> TrainConfig:
@@ -79,11 +102,12 @@ class TrainConfig:
             "precision": self.precision,
             "calibrate": self.calibrate,
             "initial_run": self.initial_run,
+            "privacy": dataclasses.asdict(self.privacy) if self.privacy else None,
         }
 
 
 def check_description(description: Mapping[str, Any], *, where: str) -> None:
-    """Refuses what `TrainConfig.describe` of this version would not have made.
+    """Refuses what `TrainConfig.describe` would not have made.
 
     Args:
       description: as it was stored.
@@ -92,8 +116,9 @@ def check_description(description: Mapping[str, Any], *, where: str) -> None:
     Raises:
       InputError: another schema, or unknown or missing keys.
     """
-    if description.get("schema") != SCHEMA:
-        found = description.get("schema")
-        raise InputError(f"{where} has schema {found}; this version reads schema {SCHEMA}", fields=["schema"])
+    schema = description.get("schema")
+    if schema not in (2, SCHEMA):
+        raise InputError(f"{where} has schema {schema}; this version reads schemas 2 and {SCHEMA}", fields=["schema"])
     keys = {"schema", *(field.name for field in dataclasses.fields(TrainConfig))}
+    keys -= {"privacy"} if schema == 2 else set()
     stored.check_keys(where, description, known=keys, required=keys)

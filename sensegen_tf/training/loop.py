@@ -182,9 +182,7 @@ class Trainer:
         """
         chief = self.distribution.chief
         windows = dataset.test.subsample(self.config.evaluation_windows) if chief else None
-        feed = Feed(self.batches, dataset, config=self.config, distribution=self.distribution)
-        if self.private:
-            feed.private = self.private.feed(self.generator, dataset, dequantize=self.config.dequantize)
+        feed = self._feed(dataset)
         saved = time.monotonic()
         for number in range(int(self.step), self.schedule.steps):
             step = self.schedule.step(number)
@@ -206,6 +204,14 @@ class Trainer:
             if stop and number + 1 < self.schedule.steps:
                 return False
         return True
+
+    def _feed(self, dataset):
+        """The batches of the steps."""
+        private = None
+        if self.private:
+            private = self.private.feed(self.generator, dataset, dequantize=self.config.dequantize)
+        how = {"config": self.config, "distribution": self.distribution}
+        return Feed(self.batches, dataset, private=private, **how)
 
     def _mean_losses(self, outer):
         """The first metrics of an outer iteration: its number, and the mean training loss of each model."""

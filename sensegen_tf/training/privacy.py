@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sensegen_tf.errors import InputError
@@ -98,6 +99,15 @@ class Guarantee(NamedTuple):
     def sampling_rate(self) -> float:
         """q, the probability that a subject takes part in a step."""
         return self.config.subjects_per_step / self.subjects
+
+    def describe(self) -> dict[str, Any]:
+        """The guarantee as a dictionary that JSON can hold."""
+        return {**self._asdict(), "config": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> Guarantee:
+        """The guarantee that `describe` made a dictionary of."""
+        return cls(**{**description, "config": PrivacyConfig(**description["config"])})
 
     def certificate(self, steps: int) -> dict[str, Any]:
         """What so many steps have spent, as JSON can hold it; in words first.

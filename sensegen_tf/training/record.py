@@ -7,6 +7,8 @@ import os
 import typing
 from typing import Any
 
+import tensorflow as tf
+
 from sensegen_tf.data.records import upgrade_description
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import read_json
@@ -33,6 +35,7 @@ class RunRecord:
       versions: of packages.
       models: the configurations of both models.
       metrics: of the outer iterations.
+      privacy: `Guarantee.describe` of a run with a guarantee; otherwise None.
     """
 
     path: str
@@ -43,6 +46,7 @@ class RunRecord:
     versions: dict[str, str]
     models: dict[str, dict[str, Any]]
     metrics: list[dict[str, Any]]
+    privacy: dict[str, Any] | None = None
 
 
 class LoadedModels(typing.NamedTuple):
@@ -72,12 +76,31 @@ def read_run(path: str | os.PathLike[str]) -> RunRecord:
         "data": upgrade_description(read("data"), where=os.path.join(path, "data.json")),
         "metrics": read_metrics(path),
     }
+    if os.path.exists(os.path.join(path, "privacy.json")):
+        shared["privacy"] = read("privacy")
     if os.path.exists(os.path.join(path, "config.json")):
         config = read("config")
         check_description(config, where=os.path.join(path, "config.json"))
         return RunRecord(preset=config["preset"], config=config, provenance=read("provenance"), **shared)
     flags = {name: value for name, value in read("flags").items() if name not in _PATHS}
     return RunRecord(preset=flags["model"], config={}, provenance=flags, **shared)
+
+
+def read_ledger(record: RunRecord) -> int:
+    """How many private steps the weights in the newest checkpoint of a run have taken.
+
+    Raises:
+      InputError: there is no checkpoint, or its ledger is missing.
+    """
+    folder = os.path.join(record.path, "checkpoints")
+    newest = tf.train.latest_checkpoint(folder)
+    if newest is None:
+        raise InputError(f"there is no checkpoint in {folder}")
+    reader = tf.train.load_checkpoint(newest)
+    names = [name for name in reader.get_variable_to_shape_map() if name.startswith("private_steps/")]
+    if len(names) != 1:
+        raise InputError(f"the checkpoint {newest} has no ledger of private steps", fields=["privacy"])
+    return int(reader.get_tensor(names[0]))
 
 
 def load_models(record: RunRecord) -> LoadedModels:

@@ -22,6 +22,8 @@ from sensegen_tf.training.checkpoints import Checkpoints
 from sensegen_tf.training.config import TrainConfig
 from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.loop import Trainer
+from sensegen_tf.training.privacy import Guarantee
+from sensegen_tf.training.private_run import PrivateRun
 from sensegen_tf.training.run_directory import RunDirectory, package_versions
 
 # At most this many training windows are used to fit the mixture of the first block and to count subjects.
@@ -164,8 +166,9 @@ def _restore(config, dataset, *, directory, run_dir, distribution):
     """The run where it stopped, or at its start; and its checkpoints."""
     with distribution.scope():
         generator, discriminator = _build_models(config, dataset)
+    private = _private(config, dataset, directory=directory)
     options = {"schedule": config.schedule, "config": config.learning, "distribution": distribution}
-    trainer = Trainer(generator, discriminator, **options)
+    trainer = Trainer(generator, discriminator, private=private, **options)
     if directory:
         models = {"generator": generator.get_config(), "discriminator": discriminator.get_config()}
         directory.write_or_verify("models", models)
@@ -176,8 +179,40 @@ def _restore(config, dataset, *, directory, run_dir, distribution):
     return Run(config, dataset, directory=directory, trainer=trainer), checkpoints
 
 
+def _private(config, dataset, *, directory):
+    """The guarantee and the secret of the run, or None; the guarantee is written down before the first step."""
+    if not config.privacy:
+        return None
+    windows = dataset.training
+    count = windows.count if config.privacy.unit == "window" else len(windows.subject_names)
+    steps = config.schedule.outer_iterations * config.schedule.generator_steps
+    guarantee = Guarantee.find(config.privacy, subjects=count, steps=steps)
+    directory.write_or_verify("privacy", guarantee.describe())
+    return PrivateRun(guarantee=guarantee, secret=directory.secret())
+
+
+def _check_private(config, dataset, distribution):
+    """Refuses what would look at the recordings without being paid for by the guarantee."""
+    if not distribution.is_single:
+        raise InputError("a training with a guarantee runs without a strategy", fields=["strategy", "privacy"])
+    if dataset.measured:
+        raise InputError(
+            "the standardisation was measured on the recordings, which a guarantee does not cover; give statistics "
+            "that are known without them",
+            fields=["standardize_by", "privacy"],
+        )
+    if config.generator.initial and not config.initial_run:
+        raise InputError(
+            "the mixture of the first step would be fitted to the recordings, which a guarantee does not cover; start "
+            "from a run on public recordings",
+            fields=["initial_run", "privacy"],
+        )
+
+
 def _check(config, dataset, distribution):
     """Refuses what the models or the replicas cannot take."""
+    if config.privacy:
+        _check_private(config, dataset, distribution)
     distribution.check_batch(config.learning.batch_size, stride=config.learning.adversarial_stride)
     block = config.generator.head.block
     if dataset.length % block:
@@ -204,6 +239,10 @@ def _build_models(config, dataset):
     discriminator = Discriminator(config.discriminator, len(dataset.channels), name="discriminator", **options)
     generator.build()
     discriminator.build()
+    if config.privacy:
+        generator.set_increment_unit(dataset.standardizer.increment)
+        discriminator.set_increment_unit(dataset.standardizer.increment)
+        return generator, discriminator
     windows = dataset.training.subsample(_INITIAL_WINDOWS)
     generator.adapt(
         dataset.standardizer.to_standard(windows.values),

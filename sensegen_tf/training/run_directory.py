@@ -4,6 +4,7 @@ config.json  provenance.json  versions.json  data.json  models.json    what the 
 checkpoints/  logs/                                                     to go on; TensorBoard
 metrics.jsonl                                                           a line an outer iteration
 finished.json                                                           what was made of the finished run
+secret.json                                                             of a private training: the source of its noise
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import platform
 import re
+import secrets
 import weakref
 from collections.abc import Mapping
 from typing import IO, Any
@@ -97,6 +99,18 @@ class RunDirectory:
             what=f"{self.path} holds another run; differences in {name}.json",
             otherwise="to start another, give another run_dir",
         )
+
+    def secret(self) -> tuple[int, int]:
+        """Two random integers below 2^63, made at the first call. Whoever knows them can take the noise of a private
+        training away, so their file is for the owner's eyes alone, and nothing that is exported holds them."""
+        path = self.file("secret.json")
+        if not os.path.exists(path):
+            with atomic_write(path) as temporary:
+                os.chmod(temporary, 0o600)
+                with open(temporary, "w", encoding="utf-8") as file:
+                    json.dump([secrets.randbits(63), secrets.randbits(63)], file)
+        first, second = read_json(path)
+        return first, second
 
     def metrics(self) -> list[dict[str, Any]]:
         """The metrics of the outer iterations so far."""

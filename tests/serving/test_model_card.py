@@ -47,7 +47,7 @@ def write_json(folder, values):
 def earlier(card):
     """The same card as version 0.1 wrote it, in the folder of a version."""
     values = dataclasses.asdict(card)
-    for name in ("schema", "config", "preset", "provenance"):
+    for name in ("schema", "config", "preset", "provenance", "privacy"):
         del values[name]
     old_flags, old_metrics, old_splits = (
         {new: old for old, new in names.items()}
@@ -66,7 +66,7 @@ def earlier(card):
 def test_what_is_written_is_read(card, tmp_path):
     model_card.write_card(str(tmp_path), card)
     assert model_card.read_card(str(tmp_path)) == card
-    assert json.loads((tmp_path / "model_card.json").read_text())["schema"] == 2
+    assert json.loads((tmp_path / "model_card.json").read_text())["schema"] == 3
 
 
 def test_a_card_of_version_0_1_is_read(card, tmp_path):
@@ -80,10 +80,18 @@ def test_a_card_of_version_0_1_is_read(card, tmp_path):
     assert found == expected
 
 
+def test_a_card_of_schema_2_is_read(card, tmp_path):
+    values = {name: value for name, value in dataclasses.asdict(card).items() if name != "privacy"}
+    assert model_card.read_card(write_json(tmp_path / "1", {**values, "schema": 2})) == card
+    with pytest.raises(InputError) as error:
+        model_card.read_card(write_json(tmp_path / "2", {**dataclasses.asdict(card), "schema": 2}))
+    assert error.value.fields == ("privacy",)
+
+
 @pytest.mark.parametrize(
     ("change", "fields"),
     [
-        ({"schema": 3}, ("schema",)),
+        ({"schema": 4}, ("schema",)),
         ({"colour": 1}, ("colour",)),
         ({"colour": 1, "rate": None, "block": None}, ("colour", "block", "rate")),
     ],
