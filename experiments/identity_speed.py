@@ -8,9 +8,7 @@ measured of people; real windows stand in for samples. CinC 2017: every measure 
 windows with noise) against 6,000 training subjects and 1,000 test subjects. Figures go to results/identity_speed.json.
 """
 
-import csv
 import dataclasses
-import os
 import time
 
 import numpy as np
@@ -34,18 +32,15 @@ def hapt(folder):
 
 def cinc(folder, subjects):
     """Windows of five seconds, at most two of each of so many people."""
-    import wfdb
-
+    from sensegen_tf.data.sources import wfdb
     from sensegen_tf.data.windows import WindowSet
 
-    with open(os.path.join(folder, "REFERENCE.csv"), encoding="utf-8") as file:
-        names = [row["record"] for row in csv.DictReader(file)][:subjects]
     values, of = [], []
-    for name in names:
-        signal = wfdb.rdrecord(os.path.join(folder, name)).p_signal[:3000, 0]
+    for recording in wfdb.cinc2017(folder).recordings[:subjects]:
+        signal = recording.signals[:3000, 0]
         pieces = [signal[start : start + 1500] for start in range(0, len(signal) - 1499, 1500)]
         values += pieces
-        of += [name] * len(pieces)
+        of += [recording.subject] * len(pieces)
     values = np.array(values, np.float32)[..., None]
     return WindowSet(values=values, rate=300.0, channels=("ECG",), units=("mV",), subjects=np.array(of))
 
@@ -67,10 +62,9 @@ def main():
     from sensegen_tf.training import run_directory
 
     rows = []
-    if FLAGS.hapt:
-        real, test = hapt(FLAGS.hapt)
-        cases = (("quick", Settings.quick(), 2000), ("usual", Settings(), 10_000))
-    for name, settings, count in cases if FLAGS.hapt else ():
+    cases = (("quick", Settings.quick(), 2000), ("usual", Settings(), 10_000)) if FLAGS.hapt else ()
+    real, test = hapt(FLAGS.hapt) if FLAGS.hapt else (None, None)
+    for name, settings, count in cases:
         of_both = [
             seconds(real.subsample(count), test.subsample(count), count=count, settings=each)
             for each in (dataclasses.replace(settings, identity_series=0), settings)

@@ -18,8 +18,8 @@ from absl import flags
 from sensegen_tf import commands, data_flags
 
 FLAGS = flags.FLAGS
-# Series and, of each kind, at most so many real windows; the latter also in a quick report, of subject embeddings.
-SERIES, QUICK_SERIES, WINDOWS, EMBEDDING_WINDOWS = 10_000, 2000, 10_000, 1000
+# Series and, of each kind, at most so many real windows; fewer with a latent, whose scores cost more.
+SERIES, QUICK_SERIES, WINDOWS, LATENT_WINDOWS = 10_000, 2000, 10_000, 1000
 
 
 def scored(windows, model, most):
@@ -72,8 +72,7 @@ def main():
     from sensegen_tf.serving.export import attach_report
 
     model, dataset = sensegen_tf.load(FLAGS.exported), data_flags.load_dataset()
-    embedded = PRESETS[model.card.preset].generator.latent
-    most = EMBEDDING_WINDOWS if embedded else WINDOWS
+    most = LATENT_WINDOWS if PRESETS[model.card.preset].generator.latent else WINDOWS
     samples = model.sample(SERIES if FLAGS.report else QUICK_SERIES, length=dataset.length, seed=FLAGS.seed)
     known = {"rate": dataset.rate, "channels": dataset.channels, "units": dataset.units}
     synthetic = WindowSet(name=f"samples of {model.card.name}", values=samples.values, labels=samples.labels, **known)

@@ -39,7 +39,7 @@ def test_it_is_small_and_has_its_name_its_licence_and_the_flagfile_that_retrains
     version = pathlib.Path(versions.find_version(name))
     assert sum(path.stat().st_size for path in version.rglob("*") if path.is_file()) < 8e6
     card = model_card.read_card(version)
-    assert card.name == name and card.preset == PRESETS[name] == card.config["preset"] 
+    assert card.name == name and card.preset == PRESETS[name] == card.config["preset"] and card.schema == 3
     assert "cite" in card.data["terms"]
     assert os.sep not in "".join(str(value) for value in (card.config, *card.provenance.values()))
     kept = {

@@ -10,6 +10,7 @@ from sensegen_tf.models import scoring
 from sensegen_tf.models.condition import Condition
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.models.structures import Noise, Prediction
+from sensegen_tf.training import losses
 
 # Series that are scored or generated at once.
 CHUNK = 256
@@ -43,6 +44,21 @@ class CompiledGenerator:
     def log_prob(self, prediction: Prediction, series: tf.Tensor) -> tf.Tensor:
         """Log-densities [B, S] of the blocks of series, nats."""
         return self.generator.log_prob(prediction, series)
+
+    def likelihood_loss(
+        self, series: tf.Tensor, label: tf.Tensor, *, latent_noise: tf.Tensor, dropout_noise: tf.Tensor
+    ) -> tf.Tensor:
+        """The loss of the generator by likelihood (SenseGen, equation 3), with what its latent costs: nats a sample.
+
+        Args:
+          series: [B, T, C], real series, standardised.
+          label, latent_noise, dropout_noise: as in `training.steps.GeneratorBatch`.
+        """
+        generator, past = self.generator, self.generator.past(series)
+        condition, divergence = generator.infer(series, label, noise=latent_noise, past=past)
+        prediction = generator(series, condition, past=past, dropout_noise=dropout_noise)
+        of_latent = losses.latent_loss(divergence, free_bits=generator.free_bits, samples=series.shape[1])
+        return losses.negative_log_likelihood(self.log_prob(prediction, series), generator.block) + of_latent
 
     @tf.function
     def _log_likelihood(self, series, label):

@@ -122,17 +122,18 @@ class Trainer:
           many nats its posterior of a series says of it.
         """
         real, label = self.batches.standardize_windows(dataset, windows), self.batches.encode_labels(dataset, windows)
-        logits = []
+        logits, divergence = [], []
         starts = range(0, len(real), CHUNK)
         for index, start in enumerate(starts):
             chunk, of_chunk = real[start : start + CHUNK], label[start : start + CHUNK]
             number, steps = outer * len(starts) + index, chunk.shape[1]
             generated = self.batches.generate(Stream.EVALUATION_ROLLOUTS, number, label=of_chunk, steps=steps)
             logits.append([np.asarray(each) for each in self._discriminate(chunk, generated, of_chunk)])
+            if self.generator.latent_size:
+                divergence.append(self.compiled.divergence(chunk, of_chunk))
         real_logits, generated_logits = (np.concatenate(each) for each in zip(*logits, strict=True))
-        information = np.mean(self.compiled.divergence(real, label)) if self.generator.latent_size else None
         return {
-            **({} if information is None else {"latent_nats": float(information)}),
+            **({"latent_nats": float(np.mean(np.concatenate(divergence)))} if divergence else {}),
             "test_nll": float(-np.mean(self.compiled.log_likelihood(real, label)) / real.shape[1]),
             "discriminator_accuracy": float(np.mean([*(real_logits > 0), *(generated_logits <= 0)])),
             "accuracy_on_real": float(np.mean(real_logits > 0)),

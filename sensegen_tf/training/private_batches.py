@@ -68,10 +68,11 @@ class PrivateFeed:
             raise InputError("private training needs windows in memory, not a prepared set", fields=["privacy"])
         self._generator, self._dataset, self._windows = generator, dataset, windows
         self._label = windows.encoded_labels(windows.label_names if generator.labels else ())
-        self._secret, self._size = secret, config.windows_per_subject
+        self._size = config.windows_per_subject
+        self._seeds = {stream: secret_seed(secret, stream) for stream in SecretStream}
         self._groups = max(1, _ROWS // self._size)
         self._dequantize = dequantize and dataset.standardizer.has_grid
-        first, second = secret_seed(secret, SecretStream.SUBJECTS)
+        first, second = self._seeds[SecretStream.SUBJECTS]
         self._subjects = PoissonSubjects(
             windows,
             rate=guarantee.sampling_rate,
@@ -112,7 +113,7 @@ class PrivateFeed:
         )
 
     def _seed(self, stream, draw):
-        seed = secret_seed(self._secret, stream)
+        seed = self._seeds[stream]
         for each in draw:
             seed = tf.random.experimental.stateless_fold_in(seed, tf.constant(each, tf.int64))
         return seed

@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from sensegen_tf.errors import InputError
 from sensegen_tf.layers import taps
-from sensegen_tf.training import losses
 from sensegen_tf.training.compiled import CompiledGenerator
 from sensegen_tf.training.update import StepResult, SummedAdam
 
@@ -114,7 +113,7 @@ class PrivateGeneratorStep:
         variables: Sequence[typing.Any],
         mechanism: GaussianMechanism,
     ):
-        self._compiled, self._generator = compiled, compiled.generator
+        self._compiled = compiled
         self._optimizer, self._variables, self._mechanism = optimizer, list(variables), mechanism
         self._sums = [tf.Variable(tf.zeros(variable.shape)) for variable in self._variables]
 
@@ -136,14 +135,10 @@ class PrivateGeneratorStep:
     @tf.function
     def _accumulate(self, batch):
         """Adds the clipped gradients of a micro-batch; its mean loss and mean norm."""
-        generator, groups = self._generator, batch.present.shape[0]
+        groups = batch.present.shape[0]
         with tf.GradientTape(watch_accessed_variables=False) as tape, taps.recording(tape) as found:
-            past = generator.past(batch.series)
-            condition, divergence = generator.infer(batch.series, batch.label, noise=batch.latent_noise, past=past)
-            prediction = generator(batch.series, condition, past=past, dropout_noise=batch.dropout_noise)
-            log_prob = self._compiled.log_prob(prediction, batch.series)
-            loss = losses.negative_log_likelihood(log_prob, generator.block) + losses.latent_loss(
-                divergence, free_bits=generator.free_bits, samples=batch.series.shape[1]
+            loss = self._compiled.likelihood_loss(
+                batch.series, batch.label, latent_noise=batch.latent_noise, dropout_noise=batch.dropout_noise
             )
             total = loss * groups  # The sum of the subjects' mean losses.
         of_probes = tape.gradient(total, [each.probe for each in found], unconnected_gradients="zero")

@@ -239,9 +239,9 @@ def _build_models(config, dataset):
     discriminator = Discriminator(config.discriminator, len(dataset.channels), name="discriminator", **options)
     generator.build()
     discriminator.build()
+    discriminator.set_increment_unit(dataset.standardizer.increment)
     if config.privacy:
         generator.set_increment_unit(dataset.standardizer.increment)
-        discriminator.set_increment_unit(dataset.standardizer.increment)
         return generator, discriminator
     windows = dataset.training.subsample(_INITIAL_WINDOWS)
     generator.adapt(
@@ -250,7 +250,6 @@ def _build_models(config, dataset):
         label=windows.encoded_labels(labels),
         subject=windows.encoded_subjects(subjects),
     )
-    discriminator.set_increment_unit(dataset.standardizer.increment)
     return generator, discriminator
 
 

@@ -103,16 +103,9 @@ class GeneratorStep:
         return self._updater.apply(objectives)
 
     def _likelihood_gradient(self, batch):
-        generator = self._generator
-
         def loss(series, label, latent_noise, dropout_noise):
-            past = generator.past(series)
-            condition, divergence = generator.infer(series, label, noise=latent_noise, past=past)
-            prediction = generator(series, condition, past=past, dropout_noise=dropout_noise)
-            log_prob = self._compiled.log_prob(prediction, series)
-            return losses.negative_log_likelihood(log_prob, generator.block) + losses.latent_loss(
-                divergence, free_bits=generator.free_bits, samples=series.shape[1]
-            )
+            noise = {"latent_noise": latent_noise, "dropout_noise": dropout_noise}
+            return self._compiled.likelihood_loss(series, label, **noise)
 
         arrays_of_rows = batch[:-1]  # All but the inputs of rollouts.
         return self._updater.mean_gradient(loss, *arrays_of_rows)
