@@ -46,7 +46,7 @@ DATA_SETS = [
     ("MIT-BIH: ECG at 120 Hz, 15 training subjects, three test subjects", "ecg_paper sensegen_ecg", _ECG),
     (
         "Embedded ECG: five minutes of one subject, tested on the last fifth",
-        "ecg_quickstart sensegen_ecg208 seeds_sensegen_ecg208",
+        "ecg_quickstart",
         _ECG,
     ),
 ]

@@ -67,18 +67,73 @@ def ours_training(case, precision="float32"):
     from sensegen_tf.training.compiled import CompiledGenerator
     from sensegen_tf.training.distribution import Distribution
     from sensegen_tf.training.learning import LearningConfig
+    from sensegen_tf.training.parameters import Parameters
     from sensegen_tf.training.steps import GeneratorBatch, GeneratorStep
     from sensegen_tf.training.update import Updater
 
     generator, discriminator = _models(case, use_xla=True, precision=precision)
     how = {"config": LearningConfig(batch_size=case.batch), "distribution": Distribution()}
-    updater = Updater(generator, learning_rate=1e-3, steps=1, **how)
+    updater = Updater(Parameters(generator.trainable_variables), learning_rate=1e-3, steps=1, **how)
     step = GeneratorStep(CompiledGenerator(generator), discriminator, updater=updater, **how)
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
     label = tf.zeros([case.batch], tf.int32)
     none = tf.zeros([case.batch, 0]), tf.zeros([case.batch, case.steps, 0])
     batch = GeneratorBatch(series, label, *none, rollouts=())
     return lambda: float(step(batch).loss)
+
+
+def ours_private_training(case, precision="float32"):
+    """The same step with one clipped gradient a window and noise."""
+    tf = _tensorflow()
+    from sensegen_tf.training.compiled import CompiledGenerator
+    from sensegen_tf.training.parameters import Parameters
+    from sensegen_tf.training.private_steps import (
+        GaussianMechanism,
+        PrivateBatch,
+        PrivateGeneratorStep,
+        SubjectBatch,
+    )
+    from sensegen_tf.training.update import SummedAdam
+
+    generator, _ = _models(case, use_xla=True, precision=precision)
+    parameters, optimizer = Parameters(generator.trainable_variables), SummedAdam(1e-3)
+    optimizer.build(parameters.learnt)
+    mechanism = GaussianMechanism(clip_norm=1.0, noise_multiplier=1.0, expected=float(case.batch), seed=(0, 1))
+    step = PrivateGeneratorStep(
+        CompiledGenerator(generator), optimizer=optimizer, parameters=parameters, mechanism=mechanism
+    )
+    series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
+    none = tf.zeros([case.batch, 0]), tf.zeros([case.batch, case.steps, 0])
+    batch = SubjectBatch(series, tf.zeros([case.batch], tf.int32), *none, tf.ones([case.batch]))
+    return lambda: float(step(PrivateBatch([batch], 0)).loss)
+
+
+def torch_opacus_training(case):
+    """The same step in Opacus: its `DPLSTM`, one clipped gradient a window, and noise."""
+    torch = _torch()
+    from opacus.grad_sample import GradSampleModule
+    from opacus.layers import DPLSTM
+    from opacus.optimizers import DPOptimizer
+
+    model = _torch_model(case, torch)
+    model.recurrent = DPLSTM(case.channels, case.units, case.layers)
+    model = GradSampleModule(model, batch_first=False)
+    optimizer = DPOptimizer(
+        torch.optim.Adam(model.parameters(), 1e-3),
+        noise_multiplier=1.0,
+        max_grad_norm=1.0,
+        expected_batch_size=case.batch,
+    )
+    series = torch.randn(case.steps, case.batch, case.channels)
+
+    def work():
+        optimizer.zero_grad()
+        loss = model(series)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return work
 
 
 def keras_training(case):

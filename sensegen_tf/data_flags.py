@@ -50,10 +50,10 @@ def _define_recordings():
     flags.DEFINE_enum(
         "source",
         None,
-        ["watch", "ecg", "hapt", "uci_har", "mitbih", "cinc2017", "table", "tfrecord"],
-        "recordings: watch (wrist IMU) and ecg (five minutes of ECG) are embedded; hapt, uci_har, mitbih "
-        "and cinc2017 are public sets in --data_dir; table is your own CSV, Parquet or NPZ; tfrecord is what "
-        "`data prepare` or `sample` wrote",
+        ["watch", "ecg", "simulated_ecg", "hapt", "uci_har", "mitbih", "cinc2017", "table", "tfrecord"],
+        "recordings: watch (wrist IMU) and ecg (five minutes of ECG) are embedded; simulated_ecg is of 4,000 people "
+        "who do not exist; hapt, uci_har, mitbih and cinc2017 are public sets in --data_dir; table is your own CSV, "
+        "Parquet or NPZ; tfrecord is what `data prepare` or `sample` wrote",
     )
     flags.DEFINE_string("data_dir", "", "folder (for table and tfrecord also a file) of the recordings")
     flags.DEFINE_list("channels", [], "names of the channels, in order; by default all (mitbih: MLII)")

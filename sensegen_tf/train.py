@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from sensegen_tf import commands, data_flags
+from sensegen_tf import commands, data_flags, privacy_flags
 
 if TYPE_CHECKING:
     from sensegen_tf.training.config import TrainConfig
@@ -39,6 +39,14 @@ _DATA_FLAGS = tuple(commands.flag_values())
 with commands.topic("Model"):
     flags.DEFINE_enum("preset", "sensegen", PRESETS, "architecture; README.md says which for what")
     flags.DEFINE_string("initial_run", "", "folder of a run of the same preset, from whose weights this one starts")
+    flags.DEFINE_enum(
+        "trainable",
+        "all",
+        ["all", "head", "lora"],
+        "parameters of the generator that learn; head: its last two layers and all biases; lora: low-rank changes of "
+        "every matrix, and all biases",
+    )
+    commands.only_with("trainable", lambda given: bool(given.initial_run), what="--initial_run")
 with commands.topic("Schedule"):
     flags.DEFINE_enum(
         "schedule",
@@ -88,6 +96,7 @@ with commands.topic("Learning"):
         "of tf.distribute. mirrored: every GPU of this machine takes its share of each minibatch; multi_worker: so "
         "does every worker that TF_CONFIG names; all run the same command, on a file system that they share",
     )
+privacy_flags.define()
 with commands.topic("Results"):
     flags.DEFINE_string("run_dir", None, "folder of the run: checkpoints, metrics, logs, picture")
     flags.DEFINE_string("model_dir", None, "folder of the exported versions; by default RUN_DIR/model")
@@ -113,8 +122,11 @@ def config_from_flags() -> TrainConfig:
         schedule=schedule.SCHEDULES[FLAGS.schedule](FLAGS.outer_iterations, **steps),
         learning=commands.from_flags(learning.LearningConfig),
         precision=FLAGS.precision,
-        calibrate=FLAGS.calibrate,
+        # A guarantee does not cover it, so that it must be asked for to be refused.
+        calibrate=FLAGS.calibrate and (FLAGS.privacy == "none" or FLAGS["calibrate"].present),
         initial_run=FLAGS.initial_run,
+        trainable=FLAGS.trainable,
+        privacy=privacy_flags.config(),
     )
 
 
@@ -193,7 +205,7 @@ def main() -> int | None:
         print("waiting for all workers", flush=True)
     distribution = Distribution(FLAGS.strategy)
     distribution.check_batch(config.learning.batch_size, stride=config.learning.adversarial_stride)
-    dataset = data_flags.load_dataset()
+    dataset = privacy_flags.apply(data_flags.load_dataset())
     with distribution.lost_workers():
         return _train(config, dataset, distribution)
 
@@ -227,7 +239,8 @@ def _train(config, dataset, distribution):
     _print_results(run, results)
     if FLAGS.report or FLAGS.quick_report:
         written = assess.report(run, results["model"], quick=FLAGS.quick_report)
-        export.attach_report(results["model"], written.description)
+        if not run.config.privacy:
+            export.attach_report(results["model"], written.description)
         print(f"\n{written.summary}")
     return 0
 

@@ -1,5 +1,6 @@
 """The tiers of the tests, and fixtures that several tests share."""
 
+import contextlib
 import fcntl
 import os
 
@@ -50,16 +51,23 @@ def shared(name):
     return os.path.abspath(folder)
 
 
-def train_once(factory, name, **given):
-    """The folder of a finished run, which the first of pytest's processes that asks for it trains.
-
-    What it wrote to stderr lies beside it.
-    """
+@contextlib.contextmanager
+def shared_folder(factory, name):
+    """Context manager: a folder that all of pytest's processes share, with a lock on it."""
     root = factory.getbasetemp()
     # Each process of xdist has a folder of its own in that of all.
     folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
     with open(f"{folder}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def train_once(factory, name, **given):
+    """The folder of a finished run, which the first of pytest's processes that asks for it trains.
+
+    What it wrote to stderr lies beside it.
+    """
+    with shared_folder(factory, name) as folder:
         if not (folder / "finished.json").exists():
             done = run("train", **given, run_dir=folder)
             assert done.returncode == 0, done.stderr
@@ -85,3 +93,12 @@ def conditional(tmp_path_factory):
 def version(trained):
     """The SavedModel version that the tiny run exported."""
     return os.path.join(trained, "model", "1")
+
+
+@pytest.fixture(scope="session")
+def plain_version(tmp_path_factory):
+    """The SavedModel version of a model that is not conditional, see `tests.plain`."""
+    from tests import plain
+
+    with shared_folder(tmp_path_factory, "plain") as folder:
+        return os.path.join(folder, "1") if (folder / "1").exists() else plain.write(folder)

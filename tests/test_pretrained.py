@@ -11,7 +11,7 @@ from sensegen_tf.serving import model_card, versions
 from tests.commands import run
 
 ROOT = pathlib.Path(__file__).parents[1]
-PRESETS = {"sensegen_ecg": "sensegen_ecg", "sensegen_ecg208": "sensegen_ecg", "sensegen_watch": "sensegen_accel"}
+PRESETS = {"sensegen_ecg": "sensegen_ecg", "sensegen_watch": "sensegen_accel"}
 # One of them shows in the fast tier that they sample.
 NAMES = [name if name == "sensegen_watch" else pytest.param(name, marks=pytest.mark.slow) for name in PRESETS]
 

@@ -136,8 +136,11 @@ class Dense(keras.layers.Dense):
     """`keras.layers.Dense` with a tap."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[..., D] -> [..., units]."""
-        outputs = keras.ops.matmul(inputs, self.kernel) + self.bias
+        """[..., D] -> [..., units]; D may be 0."""
+        if inputs.shape[-1] == 0:  # oneDNN refuses a product over nothing.
+            outputs = tf.reduce_sum(inputs[..., None] * self.kernel, -2) + self.bias
+        else:
+            outputs = keras.ops.matmul(inputs, self.kernel) + self.bias
         if is_recording():
             zeros = probe(outputs)
             keep(zeros, kernels=[self.kernel], inputs=[inputs], bias=self.bias)

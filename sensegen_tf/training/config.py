@@ -11,11 +11,13 @@ from sensegen_tf.models import stored
 from sensegen_tf.models.config import DiscriminatorConfig, GeneratorConfig
 from sensegen_tf.models.presets import PRESETS
 from sensegen_tf.training.learning import LearningConfig
+from sensegen_tf.training.parameters import TRAINABLE
 from sensegen_tf.training.privacy import PrivacyConfig
 from sensegen_tf.training.schedule import Schedule
 
-# Schema 2 had no `privacy`.
-SCHEMA = 3
+# What older schemas did not have.
+_NEW = {2: {"privacy", "trainable"}, 3: {"trainable"}, 4: set[str]()}
+SCHEMA = 4
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -32,6 +34,8 @@ class TrainConfig:
         float32, and so does the exported model.
       calibrate: whether temperatures of sampling are chosen at the end, see `training.calibration`.
       initial_run: folder of a run of the same models, from whose weights this one starts; "" for none.
+      trainable: which parameters of the generator learn, see `training.parameters`: "all", "head" or "lora". The last
+        two need an `initial_run`.
       privacy: the guarantee that the training gives; None for none. It needs fresh minibatches and the likelihood as
         objective, without balanced labels and without calibration, which looks at the recordings.
 
@@ -53,11 +57,19 @@ class TrainConfig:
     precision: str = "float32"
     calibrate: bool = True
     initial_run: str = ""
+    trainable: str = "all"
     privacy: PrivacyConfig | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise InputError(f"precision must be {' or '.join(PRECISIONS)}, got {self.precision}", fields=["precision"])
+        if self.trainable not in TRAINABLE:
+            raise InputError(f"trainable must be {' or '.join(TRAINABLE)}, got {self.trainable}", fields=["trainable"])
+        if self.trainable != "all" and not self.initial_run:
+            raise InputError(
+                f"trainable={self.trainable} changes a trained model a little; say which with initial_run",
+                fields=["trainable", "initial_run"],
+            )
         if self.privacy:
             self._check_private()
 
@@ -102,6 +114,7 @@ class TrainConfig:
             "precision": self.precision,
             "calibrate": self.calibrate,
             "initial_run": self.initial_run,
+            "trainable": self.trainable,
             "privacy": dataclasses.asdict(self.privacy) if self.privacy else None,
         }
 
@@ -117,8 +130,7 @@ def check_description(description: Mapping[str, Any], *, where: str) -> None:
       InputError: another schema, or unknown or missing keys.
     """
     schema = description.get("schema")
-    if schema not in (2, SCHEMA):
-        raise InputError(f"{where} has schema {schema}; this version reads schemas 2 and {SCHEMA}", fields=["schema"])
-    keys = {"schema", *(field.name for field in dataclasses.fields(TrainConfig))}
-    keys -= {"privacy"} if schema == 2 else set()
+    if schema not in _NEW:
+        raise InputError(f"{where} has schema {schema}; this version reads schemas 2 to {SCHEMA}", fields=["schema"])
+    keys = {"schema", *(field.name for field in dataclasses.fields(TrainConfig))} - _NEW[schema]
     stored.check_keys(where, description, known=keys, required=keys)

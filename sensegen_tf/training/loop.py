@@ -22,6 +22,7 @@ from sensegen_tf.training.checkpoints import Checkpoints
 from sensegen_tf.training.compiled import CHUNK, CompiledGenerator
 from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.learning import LearningConfig
+from sensegen_tf.training.parameters import Parameters, parameters_of
 from sensegen_tf.training.private_run import PrivateRun
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR, Schedule, Step
 from sensegen_tf.training.steps import DiscriminatorStep, GeneratorStep
@@ -41,8 +42,10 @@ class Trainer:
       config: how they learn.
       distribution: of the replicas.
       private: the guarantee that the generator's steps give and the secret of the run; None for none.
+      trainable: what of the generator learns, see `training.parameters.parameters_of`.
 
     Attributes:
+      parameters: those of the generator that learn.
       step: `tf.Variable`, how many steps are done.
       batches: makes what the models learn from and are measured on.
     """
@@ -56,23 +59,25 @@ class Trainer:
         config: LearningConfig,
         distribution: Distribution,
         private: PrivateRun | None = None,
+        trainable: str = "all",
     ):
         self.generator, self.discriminator, self.schedule = generator, discriminator, schedule
         self.config, self.distribution, self.private = config, distribution, private
         self.compiled = CompiledGenerator(generator)
         self.batches = Batches(self.compiled, config=config, distribution=distribution)
-        models = {DISCRIMINATOR: discriminator, GENERATOR: generator}
         rates = {DISCRIMINATOR: config.discriminator_learning_rate, GENERATOR: config.generator_learning_rate}
         how: dict[str, typing.Any] = {"config": config, "distribution": distribution}
         with distribution.scope():
+            self.parameters = parameters_of(generator, trainable, seed=config.seed)
+            learners = {DISCRIMINATOR: Parameters(discriminator.trainable_variables), GENERATOR: self.parameters}
             self._updaters = {
                 player: Updater(
-                    models[player],
+                    learners[player],
                     learning_rate=rates[player],
                     steps=schedule.outer_iterations * schedule.steps_of(player),
                     **how,
                 )
-                for player in models
+                for player in learners
             }
         self._steps: dict[str, typing.Any] = {
             GENERATOR: private.step(self.compiled, self._updaters[GENERATOR])
@@ -95,6 +100,7 @@ class Trainer:
             "discriminator_optimizer": self._updaters[DISCRIMINATOR].optimizer,
             "step": self.step,
             **({"private_steps": self.private_steps} if self.private else {}),
+            **({"parameters": self.parameters} if self.parameters.variables else {}),
             **{f"{player}_loss_sum": total for player, total in self._loss_sums.items()},
         }
 

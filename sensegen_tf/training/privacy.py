@@ -20,6 +20,8 @@ from sensegen_tf.errors import InputError
 _MOST_NOISE = 1e4
 # Of the privacy loss: ten times that of the library, so ten times as fast. Epsilon stays a bound, and grows a little.
 _INTERVAL = 1e-3
+# Of Renyi accounting, which only brackets the noise; whole numbers, since others do not converge where it is small.
+_ORDERS = (*range(2, 64), 128, 256, 512)
 
 
 UNITS = ("subject", "window")
@@ -99,6 +101,14 @@ class Guarantee(NamedTuple):
     def sampling_rate(self) -> float:
         """q, the probability that a subject takes part in a step."""
         return self.config.subjects_per_step / self.subjects
+
+    def noise_ratio(self, parameters: int) -> float:
+        """Expected norm of the noise on the mean gradient of so many parameters, in units of the clip."""
+        return _noise_ratio(self.noise_multiplier, parameters, self.config.subjects_per_step)
+
+    def advice(self, parameters: int) -> str:
+        """An honest sentence for the one who is about to train so many parameters."""
+        return _advice(self.subjects, self.config.unit, self.noise_ratio(parameters))
 
     def describe(self) -> dict[str, Any]:
         """The guarantee as a dictionary that JSON can hold."""
@@ -223,7 +233,9 @@ def noise_multiplier(*, epsilon: float, delta: float, sampling_rate: float, step
         )
 
     # Renyi accounting is fast and asks for a little too much.
-    enough = calibrate(dp_accounting.rdp.RdpAccountant, dp_accounting.LowerEndpointAndGuess(0.2, 2.0), 1e-3)
+    enough = calibrate(
+        lambda: dp_accounting.rdp.RdpAccountant(_ORDERS), dp_accounting.LowerEndpointAndGuess(0.2, 2.0), 1e-3
+    )
     if enough > _MOST_NOISE:
         raise InputError(f"epsilon {epsilon:g} asks for noise of {enough:g} times the clip", fields=["epsilon"])
     bracket = dp_accounting.ExplicitBracketInterval(0.7 * enough, 1.01 * enough)
@@ -257,12 +269,7 @@ class Plan(NamedTuple):
     @property
     def advice(self) -> str:
         """An honest sentence for the user."""
-        before = f"{self.subjects} subjects: the noise is {self.noise_ratio:.2g} times the largest possible signal"
-        if self.noise_ratio > 10:
-            return f"{before}. Nothing will be learnt: take more people, or train few parameters of a public model."
-        if self.noise_ratio > 1:
-            return f"{before}. Start from a public model, take larger steps, or train fewer parameters."
-        return f"{before}. A model can learn, if more slowly than without noise."
+        return _advice(self.subjects, "subject", self.noise_ratio)
 
 
 def plan(*, subjects: int, parameters: int, epsilon: float, delta: float, subjects_per_step: int, steps: int) -> Plan:
@@ -291,5 +298,20 @@ def plan(*, subjects: int, parameters: int, epsilon: float, delta: float, subjec
             fields=["subjects_per_step"],
         )
     sigma = noise_multiplier(epsilon=epsilon, delta=delta, sampling_rate=subjects_per_step / subjects, steps=steps)
-    ratio = sigma * parameters**0.5 / subjects_per_step
+    ratio = _noise_ratio(sigma, parameters, subjects_per_step)
     return Plan(epsilon, delta, subjects, subjects_per_step, steps, sigma, ratio)
+
+
+def _noise_ratio(sigma, parameters, expected):
+    return sigma * parameters**0.5 / expected
+
+
+def _advice(count, unit, ratio):
+    """What to expect of a training, and what helps."""
+    before = f"{count} {unit}s: the noise is {ratio:.2g} times the largest possible signal"
+    fewer = "a start from a public model (initial_run) with few trained parameters (trainable=head)"
+    if ratio > 10:
+        return f"{before}. Nothing will be learnt. What helps: more {unit}s, {fewer}."
+    if ratio > 1:
+        return f"{before}. What helps: larger steps (subjects_per_step), {fewer}."
+    return f"{before}. A model can learn, if more slowly than without noise."

@@ -34,8 +34,8 @@ class PrivateRun:
             expected=float(guarantee.config.subjects_per_step),
             seed=secret_seed(self.secret, SecretStream.NOISE),
         )
-        variables = compiled.generator.trainable_variables
-        return PrivateGeneratorStep(compiled, optimizer=updater.optimizer, variables=variables, mechanism=mechanism)
+        optimizer, parameters = updater.optimizer, updater.parameters
+        return PrivateGeneratorStep(compiled, optimizer=optimizer, parameters=parameters, mechanism=mechanism)
 
     def feed(self, generator: Generator, dataset: Dataset, *, dequantize: bool) -> PrivateFeed:
         """The batches of the steps."""

@@ -7,6 +7,7 @@ there were. The windows pass in micro-batches of a fixed number of subjects, whi
 
 from __future__ import annotations
 
+import math
 import typing
 from collections.abc import Iterable, Sequence
 
@@ -15,6 +16,7 @@ import tensorflow as tf
 from sensegen_tf.errors import InputError
 from sensegen_tf.layers import taps
 from sensegen_tf.training.compiled import CompiledGenerator
+from sensegen_tf.training.parameters import Parameters
 from sensegen_tf.training.update import StepResult, SummedAdam
 
 
@@ -46,6 +48,18 @@ class PrivateBatch(typing.NamedTuple):
 
     micro_batches: Iterable[SubjectBatch]
     number: int
+
+
+class SubjectGradients(typing.NamedTuple):
+    """Of a micro-batch of G subjects.
+
+    Attributes:
+      loss: the mean loss.
+      gradients: [G, ...] of the mean loss of each subject's windows, one for each variable that learns.
+    """
+
+    loss: tf.Tensor
+    gradients: Sequence[tf.Tensor]
 
 
 class GaussianMechanism(typing.NamedTuple):
@@ -83,7 +97,7 @@ def clipped_sum(
       >>> round(float(sums[0][0]), 3), norms.numpy().round(1).tolist()
       (1.3, [3.0, 0.30000001192092896])
     """
-    flat = [tf.reshape(each, [tf.shape(present)[0], -1]) for each in gradients]
+    flat = [tf.reshape(each, [tf.shape(present)[0], math.prod(each.shape[1:])]) for each in gradients]
     norms = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(each), 1) for each in flat]))
     weights = present * tf.minimum(1.0, clip_norm / tf.maximum(norms, 1e-12))
     sums = [
@@ -97,8 +111,8 @@ class PrivateGeneratorStep:
 
     Args:
       compiled: the generator and its compiled functions.
-      optimizer: built for `variables`.
-      variables: those that are trained, each of a linear map.
+      optimizer: built for what learns.
+      parameters: of the generator that learn; each of the variables behind them is of a linear map.
       mechanism: how the gradients are made harmless.
 
     Raises:
@@ -110,12 +124,12 @@ class PrivateGeneratorStep:
         compiled: CompiledGenerator,
         *,
         optimizer: SummedAdam,
-        variables: Sequence[typing.Any],
+        parameters: Parameters,
         mechanism: GaussianMechanism,
     ):
-        self._compiled = compiled
-        self._optimizer, self._variables, self._mechanism = optimizer, list(variables), mechanism
-        self._sums = [tf.Variable(tf.zeros(variable.shape)) for variable in self._variables]
+        self._compiled, self._mechanism = compiled, mechanism
+        self._optimizer, self._parameters = optimizer, parameters
+        self._sums = [tf.Variable(tf.zeros(variable.shape)) for variable in self._parameters.learnt]
 
     def __call__(self, batch: PrivateBatch) -> StepResult:
         """Takes the step.
@@ -132,9 +146,8 @@ class PrivateGeneratorStep:
             return StepResult(tf.constant(0.0), tf.constant(0.0))
         return StepResult(*(tf.reduce_mean(tf.stack(each)) for each in zip(*found, strict=True)))
 
-    @tf.function
-    def _accumulate(self, batch):
-        """Adds the clipped gradients of a micro-batch; its mean loss and mean norm."""
+    def subject_gradients(self, batch: SubjectBatch) -> SubjectGradients:
+        """The gradient of every subject of a micro-batch, not yet clipped."""
         groups = batch.present.shape[0]
         with tf.GradientTape(watch_accessed_variables=False) as tape, taps.recording(tape) as found:
             loss = self._compiled.likelihood_loss(
@@ -143,10 +156,17 @@ class PrivateGeneratorStep:
             total = loss * groups  # The sum of the subjects' mean losses.
         of_probes = tape.gradient(total, [each.probe for each in found], unconnected_gradients="zero")
         gradients = taps.group_gradients(found, of_probes, groups=groups)
-        missing = [variable.path for variable in self._variables if variable.value.ref() not in gradients]
+        sources = self._parameters.sources
+        missing = [variable.path for variable in sources if variable.value.ref() not in gradients]
         if missing:
             raise InputError(f"{', '.join(missing)} cannot be trained with a guarantee: not of a linear map")
-        mine = [gradients[variable.value.ref()] for variable in self._variables]
+        mine = self._parameters.gradients([gradients[variable.value.ref()] for variable in sources])
+        return SubjectGradients(loss, mine)
+
+    @tf.function
+    def _accumulate(self, batch):
+        """Adds the clipped gradients of a micro-batch; its mean loss and mean norm."""
+        loss, mine = self.subject_gradients(batch)
         sums, norms = clipped_sum(mine, present=batch.present, clip_norm=self._mechanism.clip_norm)
         for variable, each in zip(self._sums, sums, strict=True):
             variable.assign_add(each)
@@ -162,4 +182,4 @@ class PrivateGeneratorStep:
             noise = tf.random.stateless_normal(total.shape, seed, alg="philox")
             noisy = total + mechanism.noise_multiplier * mechanism.clip_norm * noise
             gradients.append(noisy / mechanism.expected)
-        self._optimizer.apply(gradients, self._variables)
+        self._parameters.update(self._optimizer, gradients)

@@ -24,6 +24,18 @@ def summary_writer(folder: str) -> Any:
     return tf.summary.create_file_writer(folder)
 
 
+def _describe(guarantee, parameters):
+    """What a guarantee costs, for the one who is about to pay."""
+    config = guarantee.config
+    return (
+        f"guarantee   epsilon {config.epsilon:g}, delta {config.delta:g} for each {config.unit}; "
+        f"{guarantee.subjects} {config.unit}s, {config.subjects_per_step} expected in each of {guarantee.steps} steps\n"
+        f"noise       sigma {guarantee.noise_multiplier:g}; on the mean gradient of {parameters:,} parameters "
+        f"{guarantee.noise_ratio(parameters):.2g} times the clip\n"
+        f"expect      {guarantee.advice(parameters)}"
+    )
+
+
 class Progress(Callback):
     """Shows a run on the terminal, and writes RUN/logs for TensorBoard."""
 
@@ -41,6 +53,8 @@ class Progress(Callback):
             mininterval=0.5 if sys.stderr.isatty() else 15,
             dynamic_ncols=True,
         )
+        if run.trainer.private:
+            self._bar.write(_describe(run.trainer.private.guarantee, run.trainer.parameters.count))
         for metrics in run.metrics[-1:]:
             self._show(metrics)
         if run.resumed_at:

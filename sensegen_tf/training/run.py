@@ -168,13 +168,14 @@ def _restore(config, dataset, *, directory, run_dir, distribution):
         generator, discriminator = _build_models(config, dataset)
     private = _private(config, dataset, directory=directory)
     options = {"schedule": config.schedule, "config": config.learning, "distribution": distribution}
-    trainer = Trainer(generator, discriminator, private=private, **options)
+    trainer = Trainer(generator, discriminator, private=private, trainable=config.trainable, **options)
     if directory:
         models = {"generator": generator.get_config(), "discriminator": discriminator.get_config()}
         directory.write_or_verify("models", models)
     checkpoints = Checkpoints(os.path.join(run_dir, "checkpoints"), **trainer.state())
     if not checkpoints.restore() and config.initial_run:
         checkpoints.restore_models(os.path.join(config.initial_run, "checkpoints"))
+        trainer.parameters.start()
     distribution.broadcast_from_chief(checkpoints.variables())
     return Run(config, dataset, directory=directory, trainer=trainer), checkpoints
 
@@ -197,15 +198,9 @@ def _check_private(config, dataset, distribution):
         raise InputError("a training with a guarantee runs without a strategy", fields=["strategy", "privacy"])
     if dataset.measured:
         raise InputError(
-            "the standardisation was measured on the recordings, which a guarantee does not cover; give statistics "
-            "that are known without them",
-            fields=["standardize_by", "privacy"],
-        )
-    if config.generator.initial and not config.initial_run:
-        raise InputError(
-            "the mixture of the first step would be fitted to the recordings, which a guarantee does not cover; start "
-            "from a run on public recordings",
-            fields=["initial_run", "privacy"],
+            "the standardisation was measured on the recordings, which a guarantee does not cover; give physical_range "
+            "or standardize_by, which are known without them",
+            fields=["physical_range", "standardize_by", "privacy"],
         )
 
 
@@ -242,6 +237,9 @@ def _build_models(config, dataset):
     discriminator.set_increment_unit(dataset.standardizer.increment)
     if config.privacy:
         generator.set_increment_unit(dataset.standardizer.increment)
+        if generator.initial:
+            # Nothing is fitted to the recordings; what is learnt of them is learnt under the guarantee.
+            generator.initial.trainable = True
         return generator, discriminator
     windows = dataset.training.subsample(_INITIAL_WINDOWS)
     generator.adapt(

@@ -11,6 +11,7 @@ import tensorflow as tf
 from sensegen_tf.layers.micro_batches import micro_batches
 from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.learning import LearningConfig
+from sensegen_tf.training.parameters import Parameters
 
 
 class StepResult(typing.NamedTuple):
@@ -35,10 +36,10 @@ class SummedAdam(keras.optimizers.Adam):
 
 
 class Updater:
-    """A model and its optimiser.
+    """What of a model learns, and its optimiser.
 
     Args:
-      model: built.
+      parameters: of a model that is built.
       learning_rate: at the first step.
       steps: in the whole run, for the decay.
       config: how it learns.
@@ -46,12 +47,12 @@ class Updater:
 
     Attributes:
       optimizer: the Keras optimiser, which a checkpoint must hold.
-      variables: the model's trainable `tf.Variable`s.
+      parameters: as given.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        parameters: Parameters,
         *,
         learning_rate: float,
         steps: int,
@@ -60,13 +61,13 @@ class Updater:
     ):
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, max(1, steps))
         self.optimizer = SummedAdam(schedule if config.learning_rate_decay == "cosine" else learning_rate)
-        self.optimizer.build(model.trainable_variables)
-        self._model, self._config, self._distribution = model, config, distribution
+        self.optimizer.build(parameters.learnt)
+        self.parameters, self._config, self._distribution = parameters, config, distribution
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """The trainable variables."""
-        return [variable.value for variable in self._model.trainable_variables]
+        """The variables of the model whose gradients are needed."""
+        return [variable.value for variable in self.parameters.sources]
 
     def mean_gradient(self, loss_function: Callable[..., tf.Tensor], *batch: tf.Tensor) -> LossAndGradient:
         """The gradient of the mean loss of a batch, taken in micro-batches side by side.
@@ -102,9 +103,10 @@ class Updater:
 
     def _update(self, weights, losses, gradients):
         # Each on its own: one that explodes on its way through a long rollout would leave nothing of the other.
+        gradients = [self.parameters.gradients(each) for each in gradients]
         clipped = [tf.clip_by_global_norm(each, self._config.gradient_clip_norm)[0] for each in gradients]
         total = [_weighted(weights, of_variable) for of_variable in zip(*clipped, strict=True)]
-        self.optimizer.apply(total, self._model.trainable_variables)
+        self.parameters.update(self.optimizer, total)
         return _weighted(weights, losses), tf.linalg.global_norm(tf.nest.flatten(gradients))
 
     _compiled_update = tf.function(_update, jit_compile=True)

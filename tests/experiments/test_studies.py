@@ -32,7 +32,7 @@ def test_every_preset_has_a_flagfile():
 
 @pytest.mark.parametrize("name", FLAGFILES)
 def test_a_flagfile_holds_flags_of_training_and_its_own_folders(name):
-    sources = [EXPERIMENTS.parent / "sensegen_tf" / file for file in ("train.py", "data_flags.py")]
+    sources = [EXPERIMENTS.parent / "sensegen_tf" / file for file in ("train.py", "data_flags.py", "privacy_flags.py")]
     defined = re.findall(r'DEFINE_\w+\(\s*"(\w+)"', "".join(path.read_text(encoding="utf-8") for path in sources))
     lines = [line for line in FLAGFILES[name].splitlines() if not line.startswith("#")]
     given = [line.removeprefix("--").partition("=")[0] for line in lines]

@@ -25,15 +25,15 @@ import stand_in  # noqa: E402
 from tensorflow_serving.apis import prediction_log_pb2  # noqa: E402
 
 # Without labels, one channel, four samples a step; and with seven labels and three channels.
-PLAIN, LABELLED = "sensegen_ecg208", "sensegen_watch"
+PLAIN, LABELLED = "plain", "sensegen_watch"
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
+def models(plain_version, tmp_path_factory):
     """A folder of two served models."""
     folder = tmp_path_factory.mktemp("models")
-    for name in (PLAIN, LABELLED):
-        os.symlink(os.path.dirname(versions.find_version(name)), folder / name)
+    for name, version in ((PLAIN, plain_version), (LABELLED, versions.find_version(LABELLED))):
+        os.symlink(os.path.dirname(version), folder / name)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The pretrained models that the tests of this folder sample from."""
+"""The models that the tests of this folder sample from."""
 
 import functools
 
@@ -23,6 +23,6 @@ def watch():
 
 
 @pytest.fixture(scope="session")
-def ecg208():
+def plain(plain_version):
     """A model that is not conditional: one channel at 120 Hz, four samples a step."""
-    return sensegen_tf.load("sensegen_ecg208")
+    return sensegen_tf.load(plain_version)

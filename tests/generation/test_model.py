@@ -10,8 +10,8 @@ from sensegen_tf.errors import InputError
 from sensegen_tf.serving import model_card
 
 
-def test_samples_come_with_their_labels_and_seeds(watch, ecg208):
-    samples = ecg208.sample(3, length=10, seed=5)
+def test_samples_come_with_their_labels_and_seeds(watch, plain):
+    samples = plain.sample(3, length=10, seed=5)
     assert samples.values.shape == (3, 10, 1) and samples.values.dtype == np.float32
     assert samples.labels is None and samples.seeds.tolist() == [(5 << 32) + number for number in range(3)]
     values, labels, seeds = watch.sample(3, length=10, seed=5, label="pendulum")
@@ -48,7 +48,7 @@ def test_a_wrong_argument_is_named(watch, arguments):
     assert error.value.fields == tuple(arguments)
 
 
-def test_a_stream_is_what_sample_gives_piece_by_piece(watch, ecg208):
+def test_a_stream_is_what_sample_gives_piece_by_piece(watch, plain):
     whole = watch.sample(5, length=60, seed=4)
     for chunk in (1, 7):
         pieces = list(itertools.islice(watch.stream(5, seed=4, chunk=chunk), -(-60 // chunk)))
@@ -57,7 +57,7 @@ def test_a_stream_is_what_sample_gives_piece_by_piece(watch, ecg208):
     one = next(watch.stream(1, seed=4, label=str(whole.labels[0]), chunk=60))
     np.testing.assert_array_equal(one[0], whole.values[0])
     # Rounded up to whole blocks of four.
-    np.testing.assert_array_equal(next(ecg208.stream(chunk=6)), ecg208.sample(1, length=8).values)
+    np.testing.assert_array_equal(next(plain.stream(chunk=6)), plain.sample(1, length=8).values)
 
 
 def test_scores_tell_real_windows_from_noise_and_say_where(watch):
@@ -131,12 +131,12 @@ def test_a_wrong_argument_of_any_method_is_named(watch, method, arguments, field
     assert error.value.fields == (field,)
 
 
-def test_a_label_is_refused_by_a_model_without(ecg208):
+def test_a_label_is_refused_by_a_model_without(plain):
     with pytest.raises(InputError) as error:
-        ecg208.score(np.zeros([1, 8, 1]), label="N")
+        plain.score(np.zeros([1, 8, 1]), label="N")
     assert error.value.fields == ("label",)
 
 
 def test_a_name_that_is_no_model_lists_those_that_are():
-    with pytest.raises(InputError, match="nonsense.*sensegen_ecg, sensegen_ecg208, sensegen_watch"):
+    with pytest.raises(InputError, match="nonsense.*sensegen_ecg, sensegen_watch"):
         sensegen_tf.load("nonsense")

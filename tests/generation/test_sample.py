@@ -15,8 +15,8 @@ from tests.commands import run
 
 
 @pytest.fixture(scope="module")
-def loaded(ecg208):
-    return local.load(ecg208.version)
+def loaded(plain):
+    return local.load(plain.version)
 
 
 def generated(loaded, count, chunk_size=4096, xla=False):
@@ -53,15 +53,15 @@ def test_the_command_writes_what_the_engine_generates(watch, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet", ".tfrecord"])
-def test_the_same_seed_gives_the_same_file_whatever_the_chunk_size(ecg208, suffix, tmp_path):
-    files = [write_file(ecg208, tmp_path / f"{size}{suffix}", chunk_size=size) for size in (1, 256, 4096)]
+def test_the_same_seed_gives_the_same_file_whatever_the_chunk_size(plain, suffix, tmp_path):
+    files = [write_file(plain, tmp_path / f"{size}{suffix}", chunk_size=size) for size in (1, 256, 4096)]
     contents = {path.read_bytes() for path in files}
     assert len(contents) == 1
-    assert write_file(ecg208, tmp_path / f"other{suffix}", seed=8).read_bytes() not in contents
+    assert write_file(plain, tmp_path / f"other{suffix}", seed=8).read_bytes() not in contents
 
 
-def test_csv_reads_back_exactly(ecg208, samples, tmp_path):
-    with open(write_file(ecg208, tmp_path / "s.csv"), newline="") as file:
+def test_csv_reads_back_exactly(plain, samples, tmp_path):
+    with open(write_file(plain, tmp_path / "s.csv"), newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["series", "time [s]", "MLII [mV]"]
     values = np.array(rows, np.float64)
@@ -70,8 +70,8 @@ def test_csv_reads_back_exactly(ecg208, samples, tmp_path):
     np.testing.assert_allclose(values[:12, 1], np.arange(12) / 120, atol=1e-6)
 
 
-def test_tfrecord_reads_back_exactly(ecg208, samples, tmp_path):
-    dataset = tf.data.TFRecordDataset(os.fspath(write_file(ecg208, tmp_path / "s.tfrecord")))
+def test_tfrecord_reads_back_exactly(plain, samples, tmp_path):
+    dataset = tf.data.TFRecordDataset(os.fspath(write_file(plain, tmp_path / "s.tfrecord")))
     examples = [tf.train.Example.FromString(record.numpy()).features.feature for record in dataset]
     assert len(examples) == 300
     shape = examples[5]["shape"].int64_list.value
@@ -102,7 +102,7 @@ def test_a_longer_file_begins_with_the_shorter_one(loaded, samples):
 
 @pytest.mark.slow
 def test_compiled_series_depend_on_their_seed_alone_and_differ_by_rounding(
-    ecg208, loaded, samples, tmp_path, monkeypatch
+    plain, loaded, samples, tmp_path, monkeypatch
 ):
     whole = generated(loaded, 300, xla=True)
     np.testing.assert_array_equal(generated(loaded, 300, 1, xla=True), whole)
@@ -110,7 +110,7 @@ def test_compiled_series_depend_on_their_seed_alone_and_differ_by_rounding(
     # But for a series now and then, in which a rounding chooses another component.
     assert np.mean(np.abs(whole - samples).max((1, 2)) < 1e-4) > 0.95
     monkeypatch.setenv("XLA_FLAGS", f"--xla_dump_to={tmp_path / 'xla'}")
-    given = {"model": ecg208.version, "num": 300, "length": 12, "seed": 7, "output": tmp_path / "s.npz"}
+    given = {"model": plain.version, "num": 300, "length": 12, "seed": 7, "output": tmp_path / "s.npz"}
     done = run("sample", xla="true", **given)
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "s.npz")["samples"], whole)
@@ -118,11 +118,11 @@ def test_compiled_series_depend_on_their_seed_alone_and_differ_by_rounding(
     assert len(list((tmp_path / "xla").glob("*inference_sample*.before_optimizations.txt"))) == 1
 
 
-def test_nothing_is_left_when_generation_breaks(ecg208, tmp_path):
+def test_nothing_is_left_when_generation_breaks(plain, tmp_path):
     chunk = local.Chunk(np.zeros(2, np.int64), np.zeros(2, np.int32), np.zeros([2, 10, 1], "f"))
     with (
         pytest.raises(RuntimeError),
-        writers.open_writer(tmp_path / "s.npz", ecg208.card, count=5, length=10) as write,
+        writers.open_writer(tmp_path / "s.npz", plain.card, count=5, length=10) as write,
     ):
         write(chunk)
         raise RuntimeError
@@ -135,10 +135,10 @@ def test_an_unknown_suffix_is_refused_with_those_that_there_are():
     assert error.value.fields == ("output",)
 
 
-def test_a_file_that_cannot_be_written_is_named(ecg208):
+def test_a_file_that_cannot_be_written_is_named(plain):
     with (
         pytest.raises(InputError, match="cannot write /dev/null/s.npz"),
-        writers.open_writer("/dev/null/s.npz", ecg208.card, count=1, length=10),
+        writers.open_writer("/dev/null/s.npz", plain.card, count=1, length=10),
     ):
         pass
 
@@ -155,8 +155,8 @@ def test_a_file_that_cannot_be_written_is_named(ecg208):
         ({"label": "dancing"}, "--label must be one that the model has, got 'dancing'"),
     ],
 )
-def test_bad_requests_get_a_sentence(ecg208, flags, message, tmp_path):
-    given = {"model": ecg208.version, "num": 3, "output": tmp_path / "s.npz", **flags}
+def test_bad_requests_get_a_sentence(plain, flags, message, tmp_path):
+    given = {"model": plain.version, "num": 3, "output": tmp_path / "s.npz", **flags}
     done = run("sample", **given)
     assert done.returncode != 0 and message in done.stderr + done.stdout
     assert "Traceback" not in done.stderr and os.listdir(tmp_path) == []

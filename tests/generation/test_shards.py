@@ -196,13 +196,13 @@ def test_without_the_extras_they_are_named(model, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
-def test_a_machine_that_does_not_see_the_folder_or_has_another_model_is_named(model, ecg208, folder, tmp_path):
+def test_a_machine_that_does_not_see_the_folder_or_has_another_model_is_named(model, plain, folder, tmp_path):
     plan = plan_of(model)
     with pytest.raises(InputError, match=f"does not see {tmp_path}/plan.json") as error:
         shards.ShardMaker(plan, tmp_path)
     assert error.value.fields == ("output",)
     with pytest.raises(InputError, match="would make other samples"):
-        shards.ShardMaker(dataclasses.replace(plan, version=ecg208.version), folder)
+        shards.ShardMaker(dataclasses.replace(plan, version=plain.version), folder)
     assert shards.ShardMaker(plan, folder)(2)["rows"] == 188
 
 

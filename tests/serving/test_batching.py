@@ -11,10 +11,10 @@ from sensegen_tf.serving import versions, warmup
 ALLOWED = (16, 64)
 
 
-@pytest.fixture(scope="module", params=[pytest.param("sensegen_ecg208", marks=pytest.mark.slow), "sensegen_watch"])
-def model(request):
+@pytest.fixture(scope="module", params=[pytest.param("plain", marks=pytest.mark.slow), "sensegen_watch"])
+def model(request, plain_version):
     """A model without labels, whose step makes four samples; and one with labels."""
-    return tf.saved_model.load(versions.find_version(request.param))
+    return tf.saved_model.load(plain_version if request.param == "plain" else versions.find_version(request.param))
 
 
 def requests(model, name, count):

@@ -106,8 +106,8 @@ def test_saved_model_cli_runs_every_signature(served, tmp_path):
 
 
 @pytest.mark.process
-def test_a_keras_layer_calls_a_signature_of_one_input(tmp_path):
-    path, seed = versions.find_version("sensegen_ecg208"), np.array([5, 6])
+def test_a_keras_layer_calls_a_signature_of_one_input(plain_version, tmp_path):
+    path, seed = plain_version, np.array([5, 6])
     state = tf.saved_model.load(path).signatures["initial_state"](seed=tf.constant(seed))
     program = """
 import keras

@@ -60,7 +60,7 @@ def test_a_description_holds_all_as_json_and_another_one_is_refused_by_its_keys(
     assert read_generator_config(description["generator"]) == config.generator
     check_description(description, where="here")
     for change, fields in (
-        ({**description, "schema": 4, "budget": 1}, ("schema",)),
+        ({**description, "schema": 5, "budget": 1}, ("schema",)),
         ({**description, "budget": 1}, ("budget",)),
         ({key: value for key, value in description.items() if key != "learning"}, ("learning",)),
     ):

@@ -10,6 +10,7 @@ from sensegen_tf.errors import InputError
 from sensegen_tf.models.config import InitialMixtureConfig, LatentConfig, NetworkConfig
 from sensegen_tf.training import losses
 from sensegen_tf.training.compiled import CompiledGenerator
+from sensegen_tf.training.parameters import Parameters
 from sensegen_tf.training.private_steps import (
     GaussianMechanism,
     PrivateBatch,
@@ -42,12 +43,12 @@ def micro_batch(generator, windows, present, *, seed=0):
 def make_step(*, noise=0.0, clip=1.0, expected=1.0, seed=(3, 4), **parts):
     generator, _ = build(dataclasses.replace(GENERATOR, **parts))
     mechanism = GaussianMechanism(clip_norm=clip, noise_multiplier=noise, expected=expected, seed=seed)
-    optimizer, variables = Gradients(), generator.trainable_variables
+    optimizer, parameters = Gradients(), Parameters(generator.trainable_variables)
     return (
         generator,
         optimizer,
         PrivateGeneratorStep(
-            CompiledGenerator(generator), optimizer=optimizer, variables=variables, mechanism=mechanism
+            CompiledGenerator(generator), optimizer=optimizer, parameters=parameters, mechanism=mechanism
         ),
     )
 
@@ -110,8 +111,21 @@ def test_the_noise_has_its_size_is_new_at_every_step_and_comes_back_with_the_see
         assert abs(np.corrcoef(first, other)[0, 1]) < 5 / np.sqrt(first.size)
 
 
+def test_an_initial_mixture_without_a_condition_learns_too(eagerly):
+    """Its kernel has no rows, so its bias is all there is."""
+    generator, optimizer, step = make_step(initial=InitialMixtureConfig(components=2))
+    step(PrivateBatch([micro_batch(generator, series(4), [1, 1])], 0))
+    given = dict(zip([each.path for each in generator.trainable_variables], optimizer.given, strict=True))
+    (path,) = (path for path in given if "initial" in path and "bias" in path)
+    assert np.abs(given[path]).max() > 0
+
+
 def test_a_variable_that_no_linear_map_has_is_refused(eagerly):
-    """That of an initial mixture without a condition, which is added and not multiplied."""
-    generator, _, step = make_step(initial=InitialMixtureConfig(components=2))
-    with pytest.raises(InputError, match="initial"):
+    generator, optimizer, _ = make_step()
+    mechanism = GaussianMechanism(clip_norm=1.0, noise_multiplier=0.0, expected=1.0, seed=(3, 4))
+    parameters = Parameters([*generator.trainable_variables, keras.Variable([1.0], name="gain")])
+    step = PrivateGeneratorStep(
+        CompiledGenerator(generator), optimizer=optimizer, parameters=parameters, mechanism=mechanism
+    )
+    with pytest.raises(InputError, match="gain"):
         step(PrivateBatch([micro_batch(generator, series(4), [1, 1])], 0))

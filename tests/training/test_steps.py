@@ -7,6 +7,7 @@ import tensorflow as tf
 from sensegen_tf.layers import micro_batches
 from sensegen_tf.models.condition import Condition
 from sensegen_tf.training import losses
+from sensegen_tf.training.parameters import Parameters
 from sensegen_tf.training.schedule import DISCRIMINATOR, GENERATOR
 from sensegen_tf.training.update import LossAndGradient, Updater
 from tests.training.making import (
@@ -68,7 +69,8 @@ def test_bfloat16_learns_nearly_the_same():
 
 def test_the_gradient_of_each_objective_is_clipped_on_its_own(eagerly):
     generator, _ = build()
-    updater, applied = Updater(generator, learning_rate=0.1, steps=1, config=LEARNING, distribution=SINGLE), []
+    parameters, applied = Parameters(generator.trainable_variables), []
+    updater = Updater(parameters, learning_rate=0.1, steps=1, config=LEARNING, distribution=SINGLE)
     updater.optimizer = types.SimpleNamespace(apply=lambda gradients, variables: applied.extend(gradients))
     large, small = ([tf.constant([3e6, 0.0]), tf.constant(-4e6)], [tf.constant([0.3, 0.1]), tf.constant(0.2)])
     objectives = [(0.1, LossAndGradient(20.0, large)), (1.0, LossAndGradient(3.0, small))]
@@ -82,7 +84,8 @@ def test_the_learning_rate_falls_to_zero_where_it_is_asked_to():
     generator, _ = build()
     for decay, expected in (("none", [0.1, 0.1]), ("cosine", [0.1, 0.0])):
         config = make_trainer(learning_rate_decay=decay).config
-        optimizer = Updater(generator, learning_rate=0.1, steps=8, config=config, distribution=SINGLE).optimizer
+        parameters = Parameters(generator.trainable_variables)
+        optimizer = Updater(parameters, learning_rate=0.1, steps=8, config=config, distribution=SINGLE).optimizer
         rates = []
         for step in (0, 8):
             optimizer.iterations.assign(step)

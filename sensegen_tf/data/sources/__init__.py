@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sensegen_tf.data import sensor
 from sensegen_tf.data.recording import Collection, check_alike
-from sensegen_tf.data.sources import demo, har, native, table, wfdb
+from sensegen_tf.data.sources import demo, har, native, simulated, table, wfdb
 from sensegen_tf.errors import InputError
 
 
@@ -35,6 +35,7 @@ class SourceConfig:
 SOURCES: dict[str, Callable[[SourceConfig], Collection]] = {
     "watch": lambda config: demo.watch(),
     "ecg": lambda config: demo.ecg(),
+    "simulated_ecg": lambda config: simulated.ecg(),
     "hapt": lambda config: har.hapt(config.data_dir, config.channels, labels=config.labels),
     "uci_har": lambda config: har.uci_har(config.data_dir, config.channels),
     "mitbih": lambda config: wfdb.mitbih(config.data_dir, config.channels),
@@ -42,7 +43,7 @@ SOURCES: dict[str, Callable[[SourceConfig], Collection]] = {
     "table": lambda config: table.table(config.data_dir, config.table),
     "tfrecord": lambda config: native.read_series(config.data_dir),
 }
-_EMBEDDED = ("watch", "ecg")
+_EMBEDDED = ("watch", "ecg", "simulated_ecg")
 
 
 def load(config: SourceConfig) -> Collection:

@@ -128,8 +128,6 @@ class Head(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Features [..., F] -> raw parameters [..., P]; F may be 0."""
-        if inputs.shape[-1] == 0:  # oneDNN refuses a product over nothing.
-            return tf.reduce_sum(inputs[..., None] * self.dense.kernel, -2) + self.dense.bias
         return self.dense(inputs)
 
     def coefficients(self, values: tf.Tensor) -> tf.Tensor | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sensegen_tf.data.recording import Event
-from sensegen_tf.data.sources.wfdb import mitbih
+from sensegen_tf.data.sources.wfdb import cinc2017, mitbih
 from sensegen_tf.errors import InputError
 from tests.data.making import span
 
@@ -80,3 +80,40 @@ def test_no_records_and_no_lead_are_refused(folder, tmp_path):
     assert error.value.fields == ("data_dir",)
     with pytest.raises(InputError, match=r"has the leads aVR:\n  record 1 has no lead aVR; it has V5, MLII"):
         mitbih(os.fspath(folder[0]), ("aVR",))
+
+
+def challenge(folder, rhythms):
+    """Records of the challenge's form: 16 bits after the 24 bytes of a MATLAB header, 1000 steps a millivolt."""
+    for number, name in enumerate(rhythms):
+        values = (np.arange(900) % 300 + number).astype("<i2")
+        (folder / f"{name}.hea").write_text(
+            f"{name} 1 300 900\n{name}.mat 16+24 1000/mV 16 0 {values[0]} 0 0 ECG\n", encoding="utf-8"
+        )
+        (folder / f"{name}.mat").write_bytes(bytes(24) + values.tobytes())
+    table = "".join(f"{name},{rhythm}\n" for name, rhythm in rhythms.items())
+    (folder / "REFERENCE.csv").write_text(table, encoding="utf-8")
+
+
+def test_every_recording_of_the_challenge_is_a_subject_with_one_rhythm(tmp_path):
+    challenge(tmp_path, {"A00001": "N", "A00002": "A", "A00003": "~"})
+    collection = cinc2017(tmp_path)
+    assert [each.subject for each in collection.recordings] == ["A00001", "A00002", "A00003"]
+    second = collection.recordings[1]
+    np.testing.assert_allclose(second.signals[:3, 0], [0.001, 0.002, 0.003], atol=1e-6)
+    assert (second.rate, second.units, second.spans) == (300.0, ("mV",), (span(0, 900, "A"),))
+    kept = cinc2017(tmp_path, ("N", "A"))
+    assert [each.name for each in kept.recordings] == ["record A00001", "record A00002"]
+    assert kept.notes == ("2 of 3 records",)
+
+
+def test_what_is_missing_of_the_challenge_is_named(tmp_path):
+    with pytest.raises(InputError, match="REFERENCE.csv") as error:
+        cinc2017(tmp_path)
+    assert error.value.fields == ("data_dir",)
+    challenge(tmp_path, {"A00001": "N"})
+    (tmp_path / "REFERENCE.csv").write_text("A00001,N\nA00002\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 2"):
+        cinc2017(tmp_path)
+    (tmp_path / "REFERENCE.csv").write_text("A00001,N\nA00009,N\n", encoding="utf-8")
+    with pytest.raises(InputError, match="A00009"):
+        cinc2017(tmp_path)
