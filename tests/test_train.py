@@ -77,7 +77,7 @@ def test_a_finished_run_prints_its_results_again(trained):
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(tmp_path):
+def test_killed_at_a_random_moment_and_started_again_ends_with_the_same_bytes(tmp_path):
     """Of the default schedule; training/test_loop.py stops and resumes both at every kind of step."""
     flags = {**TINY, "outer_iterations": "3", "discriminator_steps": "4", "generator_steps": "4"}
     whole = run("train", **flags, run_dir=tmp_path / "whole")
@@ -90,10 +90,7 @@ def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(tmp
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        if kills == 0:
-            time.sleep(chance.uniform(1, 12))
-            process.send_signal(signal.SIGKILL)
-        elif kills < 2:
+        if kills < 1:
             # At a random moment after this start's first new save: while it trains, measures, saves or exports.
             before = saved.stat().st_mtime_ns if saved.exists() else 0
             while process.poll() is None and (not saved.exists() or saved.stat().st_mtime_ns == before):
@@ -105,7 +102,7 @@ def test_killed_at_random_moments_and_started_again_ends_with_the_same_bytes(tmp
             assert process.returncode == 0
             break
         kills += 1
-    assert kills >= 1
+    assert kills == 1
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
     assert exported(tmp_path / "killed") == exported(tmp_path / "whole")
     metrics = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("killed", "whole")]

@@ -95,7 +95,7 @@ PRESETS = {
             head=JointHeadConfig(components=12, scale_floor=5e-4, block=4),
             initial=InitialMixtureConfig(components=16, min_subjects=20),
             condition=ConditionConfig(label=True),
-            latent=LatentConfig(size=16, network=NetworkConfig(units=(128,), dense_units=64)),
+            latent=LatentConfig(size=16, network=NetworkConfig(units=(128,), dense_units=64), free_bits=1.0),
         ),
         discriminator=_MOTION_DISCRIMINATOR,
     ),

@@ -175,6 +175,7 @@ def _restore(config, dataset, *, directory, run_dir, distribution):
     checkpoints = Checkpoints(os.path.join(run_dir, "checkpoints"), **trainer.state())
     if not checkpoints.restore() and config.initial_run:
         checkpoints.restore_models(os.path.join(config.initial_run, "checkpoints"))
+        _fit_to_recordings(generator, discriminator, config, dataset)
         trainer.parameters.start()
     distribution.broadcast_from_chief(checkpoints.variables())
     return Run(config, dataset, directory=directory, trainer=trainer), checkpoints
@@ -222,7 +223,6 @@ def _check(config, dataset, distribution):
 def _build_models(config, dataset):
     """Builds both models and fits the parts that are estimated from the recordings before training."""
     labels = dataset.training.label_names if config.generator.condition.label else ()
-    subjects = dataset.training.subject_names
     options = {
         "labels": len(labels),
         "seed": config.learning.seed,
@@ -234,21 +234,27 @@ def _build_models(config, dataset):
     discriminator = Discriminator(config.discriminator, len(dataset.channels), name="discriminator", **options)
     generator.build()
     discriminator.build()
-    discriminator.set_increment_unit(dataset.standardizer.increment)
-    if config.privacy:
-        generator.set_increment_unit(dataset.standardizer.increment)
-        if generator.initial:
-            # Nothing is fitted to the recordings; what is learnt of them is learnt under the guarantee.
-            generator.initial.trainable = True
-        return generator, discriminator
+    if config.privacy and generator.initial:
+        # It is not fitted to the recordings, but learnt under the guarantee.
+        generator.initial.trainable = True
+    _fit_to_recordings(generator, discriminator, config, dataset)
+    return generator, discriminator
+
+
+def _fit_to_recordings(generator, discriminator, config, dataset):
+    """Fits the parts that are not trained: the unit of the increments, and the mixture of the first step."""
+    for model in (generator, discriminator):
+        model.set_increment_unit(dataset.standardizer.increment)
+    if not generator.initial or config.privacy or (config.initial_run and generator.initial.trainable):
+        return
     windows = dataset.training.subsample(_INITIAL_WINDOWS)
+    labels = dataset.training.label_names if generator.labels else ()
     generator.adapt(
         dataset.standardizer.to_standard(windows.values),
         increments=dataset.standardizer.increment,
         label=windows.encoded_labels(labels),
-        subject=windows.encoded_subjects(subjects),
+        subject=windows.encoded_subjects(dataset.training.subject_names),
     )
-    return generator, discriminator
 
 
 def _fit(run, checkpoints, callbacks, checkpoint_seconds):

@@ -110,7 +110,7 @@ def test_heldout_windows_of_the_training_subjects(watch):
     real, test = watch
     rows = np.arange(real.count)
     training, heldout, honest = (real.take(rows % 3 == rest) for rest in range(3))
-    settings = dataclasses.replace(_NOTHING, c2st=(3, 5), classifier_windows=300, c2st_epochs=12)
+    settings = dataclasses.replace(_NOTHING, c2st=(2, 4), classifier_windows=300, c2st_epochs=12)
     noisy = cheat(honest, honest.values + np.random.default_rng(0).normal(size=honest.values.shape))
     for samples, passed in ((honest, True), (noisy, False)):
         found = evaluate(training, samples, test=test, heldout=heldout, settings=settings)

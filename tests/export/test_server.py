@@ -116,7 +116,7 @@ def test_the_warm_up_file_replays(models, served, name):
             assert sample_grpc.predict(channel, name, request.model_spec.signature_name, inputs)
 
 
-@pytest.mark.parametrize(("clients", "seconds"), [(4, 2), pytest.param(32, 60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("clients", "seconds"), [(4, 2), pytest.param(32, 20, marks=pytest.mark.slow)])
 def test_many_clients_get_the_series_that_they_asked_for(models, served, clients, seconds):
     """No timing is asserted; experiments/serving_load.py reports latencies."""
     # In a batch of a size that the server makes too: others may round differently.

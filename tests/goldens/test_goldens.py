@@ -150,8 +150,13 @@ class Losses(Callback):
         self.metrics.append(metrics)
 
 
+# The others are made of the same parts.
 @pytest.mark.slow
-def test_training_takes_the_same_steps(golden, tmp_path):
+@pytest.mark.parametrize(
+    "name", ["sensegen", "sensegen_accel", "sensegen_ecg", "sensegen_channelwise", "sensegen_fast"]
+)
+def test_training_takes_the_same_steps(preset, tmp_path):
+    golden = Golden(preset)
     models, data = golden.models(use_xla=True), dataset_of(standardizer(golden))
     adapt(models, data)
     for model, what in zip(models, ("generator", "discriminator"), strict=True):

@@ -11,7 +11,10 @@ from sensegen_tf.models import scoring
 from sensegen_tf.models.condition import Condition
 from tests.models.test_generator import CHANNELS, KINDS, LABELS, LATENT, build
 
-KINDS_OF_SCORES = ("published", "latent", "block, events", "channelwise, block")
+KINDS_OF_SCORES = (
+    *("published", "latent"),
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("block, events", "channelwise, block")),
+)
 
 
 def test_a_posterior_is_a_gaussian():
@@ -63,7 +66,7 @@ def test_the_likelihood_with_a_latent_is_that_of_the_mixture_over_the_prior():
     np.testing.assert_allclose(found, expected, atol=0.5)
 
 
-@pytest.mark.parametrize("kind", ["block, events", "channelwise, block"])
+@pytest.mark.parametrize("kind", ["block, events", pytest.param("channelwise, block", marks=pytest.mark.slow)])
 def test_pit_of_own_series_is_uniform(kind):
     generator = build(**KINDS[kind], latent=LATENT)
     noise = generator.noise(tf.range(1000, dtype=tf.int64), 12)

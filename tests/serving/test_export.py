@@ -95,7 +95,6 @@ export.export_run(run, model_dir)
 MOMENTS = [
     ("tensorflow.saved_model", "save", "before"),
     ("tensorflow.saved_model", "save", "after"),
-    ("sensegen_tf.serving.warmup", "write", "before"),
     ("sensegen_tf.serving.warmup", "write", "after"),
     ("os", "replace", "after"),
 ]
@@ -140,7 +139,3 @@ def test_a_run_can_start_from_the_weights_of_another(conditional, tmp_path):
     assert np.median(np.abs(again.sample(20, **how).values - before.values)) < 1e-3
     # The user's folders stay with the user.
     assert again.card.config["initial_run"] == conditional.name
-    done = run("train", **{**tiny, "preset": "sensegen_small"}, initial_run=conditional, run_dir=tmp_path / "other")
-    assert done.returncode == 2 and "is of another model" in done.stderr
-    done = run("train", **tiny, initial_run=tmp_path / "nowhere", run_dir=tmp_path / "third")
-    assert done.returncode == 2 and "there is no checkpoint in" in done.stderr
