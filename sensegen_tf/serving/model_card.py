@@ -233,15 +233,13 @@ def render(card: ModelCard) -> str:
 
 
 def _privacy(card):
-    """What the report found, or the guarantee, in a sentence."""
-    found = card.report.get("verdict", {}).get("private")
-    if found is None and card.privacy:
-        return card.privacy["words"]
+    """The guarantee and what the report found, in a sentence each."""
+    found, words = card.report.get("verdict", {}).get("private"), card.privacy.get("words", "")
     if found is None:
-        return "not measured. Do not share the model or its samples until it has been."
+        return words or "not measured. Do not share the model or its samples until it has been."
     of_subjects = any(score["metric"].startswith("impersonation_") for score in card.report["scores"])
     windows = "" if of_subjects else " The measures are of windows; nothing was measured of a person."
-    return found["headline"] + windows
+    return f"{words} {found['headline']}{windows}".strip()
 
 
 def _certificate(card):

@@ -85,6 +85,8 @@ def test_the_exported_model_has_a_certificate_and_holds_nothing_of_the_subjects(
     assert (found["unit"], found["subjects"], found["steps"]) == ("subject", SUBJECTS, 3) and 0 < found["epsilon"] <= 8
     text = render(model.card)
     assert found["words"] in text and "Not covered" in text and "No formal guarantee" not in text
+    verdict = {"verdict": {"private": {"headline": "Nobody can tell."}}, "scores": []}
+    assert f"{found['words']} Nobody can tell." in render(dataclasses.replace(model.card, report=verdict))
     secret = read_json(os.path.join(run.path, "secret.json"))
     for folder, _, names in os.walk(version):
         for name in names:

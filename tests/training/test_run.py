@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.models.config import JointHeadConfig
+from sensegen_tf.models.config import InitialMixtureConfig, JointHeadConfig
 from sensegen_tf.training import run as module
 from sensegen_tf.training.callback import Callback
 from sensegen_tf.training.config import TrainConfig
@@ -184,6 +184,25 @@ def test_a_run_may_start_from_the_weights_of_another(finished, tmp_path):
     ):
         with pytest.raises(InputError):
             train(wrong, DATASET, run_dir=tmp_path / str(number))
+
+
+@pytest.mark.parametrize("min_subjects", [1, 0])
+def test_what_is_not_trained_is_fitted_to_the_recordings_of_the_new_run(min_subjects, tmp_path):
+    """With `min_subjects` the first step's mixture is not trained; without, its weights are those of the other run."""
+    initial = InitialMixtureConfig(components=1, min_subjects=min_subjects)
+    config = dataclasses.replace(CONFIG, generator=dataclasses.replace(GENERATOR, initial=initial))
+    first = train(config, DATASET, run_dir=tmp_path / "first", callbacks=[Calls(stop_after=0)])
+    moved = make_dataset(series(40, 4) + 3)
+    for name, start in (("anew", ""), ("again", os.fspath(tmp_path / "first"))):
+        watch = Calls(stop_after=0)
+        train(dataclasses.replace(config, initial_run=start), moved, run_dir=tmp_path / name, callbacks=[watch])
+        if name == "anew":
+            anew = watch.weights
+    generator = first.trainer.generator
+    number = [weight is generator.initial.dense.bias for weight in generator.weights].index(True)
+    expected = anew[number] if min_subjects else weights(first.trainer)[number]
+    np.testing.assert_allclose(watch.weights[number], expected, atol=1e-6)
+    assert np.abs(anew[number] - weights(first.trainer)[number]).max() > 1
 
 
 def test_what_the_models_cannot_take_is_refused_before_anything_is_written(tmp_path):
