@@ -1,7 +1,11 @@
 """A small exported model that is not conditional: one channel at 120 Hz, four samples a step, random weights."""
 
+import numpy as np
+
+from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.recording import Sensor
 from sensegen_tf.data.standardize import Standardizer
+from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.models import config
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
@@ -27,8 +31,9 @@ def write(folder):
     standardizer = Standardizer(mean=[-0.3], std=[0.4], increment=[0.2], sensors=sensors)
     generator.set_increment_unit(standardizer.increment)
     module = Signatures(generator, discriminator, standardizer=standardizer)
-    nothing = {"windows": 0, "subjects": [], "labels": {}, "checksum": 0}
-    data = {**standardizer.describe(), "terms": "", "splits": dict.fromkeys(("training", "test"), nothing)}
+    known = {"rate": 120.0, "channels": ("MLII",), "units": ("mV",), "subjects": ["a"]}
+    windows = WindowSet(values=np.zeros([1, 48, 1]), **known)
+    data = Dataset(training=windows, test=windows, standardizer=standardizer, sensors=standardizer.sensors)
     card = ModelCard(
         name="plain",
         preset="small",
@@ -42,7 +47,7 @@ def write(folder):
         block=4,
         max_length=MAX_LENGTH,
         source="nothing",
-        data=data,
+        data=data.describe(),
         config={},
         provenance={},
         versions={},

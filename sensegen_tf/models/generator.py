@@ -20,6 +20,8 @@ from sensegen_tf.models.structures import Inference, Noise, Prediction, RolloutS
 
 # Streams of a series' noise, see `row_noise`.
 _STEP_STREAM, _SERIES_STREAM = 0, 1
+# Standard deviations beyond which no sample goes: a model that has hardly learnt may run away, and infinity spreads.
+_FARTHEST = 1e4
 
 
 @keras.saving.register_keras_serializable("sensegen_tf")
@@ -298,6 +300,7 @@ class Generator(RecurrentModel):
             started = tf.fill([tf.shape(past.previous)[0], 1], not first or number > 0)
             reference = self._reference(past, started)
             sample = head.sample(chosen, number, reference=reference, normal=normal[:, number])
+            sample = tf.clip_by_value(sample, -_FARTHEST, _FARTHEST)
             if given is not None:
                 sample = tf.where(given[1], given[0][:, number], sample)
             past, context = self.context.step(sample, context, started=started, unit=unit)

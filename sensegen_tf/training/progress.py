@@ -31,7 +31,7 @@ def _describe(guarantee, parameters):
         f"guarantee   epsilon {config.epsilon:g}, delta {config.delta:g} for each {config.unit}; "
         f"{guarantee.subjects} {config.unit}s, {config.subjects_per_step} expected in each of {guarantee.steps} steps\n"
         f"noise       sigma {guarantee.noise_multiplier:g}; on the mean gradient of {parameters:,} parameters "
-        f"{guarantee.noise_ratio(parameters):.2g} times the clip\n"
+        f"{guarantee.noise_ratio(parameters):.3g} times the clip\n"
         f"expect      {guarantee.advice(parameters)}"
     )
 

@@ -153,7 +153,7 @@ class Losses(Callback):
 # The others are made of the same parts.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["sensegen", "sensegen_accel", "sensegen_ecg", "sensegen_channelwise", "sensegen_fast"]
+    "preset", ["sensegen", "sensegen_accel", "sensegen_ecg", "sensegen_channelwise", "sensegen_fast"]
 )
 def test_training_takes_the_same_steps(preset, tmp_path):
     golden = Golden(preset)

@@ -135,6 +135,7 @@ def test_measured_statistics_are_refused(tmp_path):
     assert "standardize_by" in error.value.fields and not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_first_steps_mixture_is_not_fitted_to_the_recordings_but_learnt_under_the_guarantee(eagerly, tmp_path):
     initial = InitialMixtureConfig(components=2, min_subjects=5)
     config = dataclasses.replace(CONFIG, generator=dataclasses.replace(GENERATOR, initial=initial))
@@ -149,6 +150,7 @@ def test_the_first_steps_mixture_is_not_fitted_to_the_recordings_but_learnt_unde
         assert 0 < moved.max() < 4 * LEARNING.generator_learning_rate
 
 
+@pytest.mark.slow
 def test_a_low_rank_change_is_resumed_with_the_same_bytes(run, eagerly, tmp_path):
     config = dataclasses.replace(CONFIG, trainable="lora", initial_run=run.path)
     whole = train(config, dataset(), run_dir=tmp_path / "whole")

@@ -4,6 +4,7 @@ import types
 
 import pytest
 
+from sensegen_tf.training.privacy import Guarantee, PrivacyConfig
 from sensegen_tf.training.progress import Interrupt, Progress
 from sensegen_tf.training.schedule import alternating
 
@@ -13,8 +14,9 @@ METRICS = {"outer": 1, "generator_loss": 0.5, "test_nll": 1.25, "discriminator_a
 def run_in(folder, **changes):
     """In the place of a `Run`."""
     schedule = alternating(2, discriminator_steps=1, generator_steps=1)
-    config = types.SimpleNamespace(schedule=schedule)
-    return types.SimpleNamespace(**{"path": folder, "config": config, "resumed_at": 0, "metrics": [], **changes})
+    config, trainer = types.SimpleNamespace(schedule=schedule), types.SimpleNamespace(private=None)
+    known = {"path": folder, "config": config, "trainer": trainer, "resumed_at": 0, "metrics": []}
+    return types.SimpleNamespace(**{**known, **changes})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -52,3 +54,23 @@ def test_a_bar_shows_losses_metrics_and_where_a_run_was_resumed(tmp_path, capsys
     for text in ("4/4", "discriminator loss=0.125", "generator loss=0.250", "test NLL=1.250", "test accuracy=0.750"):
         assert text in last
     assert list(tmp_path.glob("logs/events*"))
+
+
+def test_a_guarantee_is_shown_before_the_first_step(tmp_path, capsys):
+    asked = PrivacyConfig(epsilon=8.0, delta=1e-5, clip_norm=0.5, subjects_per_step=21)
+    guarantee = Guarantee(asked, subjects=21, steps=100, noise_multiplier=6.0)
+    trainer = types.SimpleNamespace(
+        private=types.SimpleNamespace(guarantee=guarantee), parameters=types.SimpleNamespace(count=500_000)
+    )
+    progress, run = Progress(), run_in(tmp_path, trainer=trainer)
+    progress.on_begin(run)
+    progress.on_end(run)
+    shown = capsys.readouterr().out
+    for text in (
+        "epsilon 8, delta 1e-05 for each subject",
+        "21 subjects",
+        "sigma 6",
+        "202 times the clip",
+        "trainable=head",
+    ):
+        assert text in shown, text

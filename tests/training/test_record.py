@@ -140,7 +140,7 @@ def test_what_is_no_run_or_of_a_later_version_is_refused(copied, tmp_path):
     with pytest.raises(InputError, match="is no run"):
         read_run(tmp_path)
     for name, change, expected in (
-        ("config", {"schema": 4}, "schema 4"),
+        ("config", {"schema": 5}, "schema 5"),
         ("config", {"epsilon": 1.0}, "unknown epsilon"),
         ("data", {"schema": 9}, "schema 9"),
     ):
