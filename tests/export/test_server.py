@@ -24,16 +24,16 @@ import sample_rest  # noqa: E402
 import stand_in  # noqa: E402
 from tensorflow_serving.apis import prediction_log_pb2  # noqa: E402
 
-# Without labels, one channel, four samples a step; and with seven labels and three channels.
-PLAIN, LABELLED = "plain", "sensegen_watch"
+# Without labels, named as the folder into which it was exported; and with seven labels.
+PLAIN, LABELLED = "model", "sensegen_watch"
 
 
 @pytest.fixture(scope="module")
-def models(plain_version, tmp_path_factory):
+def models(version, tmp_path_factory):
     """A folder of two served models."""
     folder = tmp_path_factory.mktemp("models")
-    for name, version in ((PLAIN, plain_version), (LABELLED, versions.find_version(LABELLED))):
-        os.symlink(os.path.dirname(version), folder / name)
+    for name, path in ((PLAIN, version), (LABELLED, versions.find_version(LABELLED))):
+        os.symlink(os.path.dirname(path), folder / name)
     return folder
 
 

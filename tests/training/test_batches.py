@@ -66,6 +66,7 @@ def test_noise_of_local_rows_is_that_of_the_whole_minibatch():
     np.testing.assert_array_equal(local.series, whole.series[16:])
 
 
+@pytest.mark.slow
 def test_the_likelihood_with_a_latent_is_that_of_a_score():
     latent = LatentConfig(size=2, network=NetworkConfig(units=(4,), dense_units=3))
     config = dataclasses.replace(SMALL, network=NetworkConfig(units=(8,), dense_units=8), latent=latent)

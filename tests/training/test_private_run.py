@@ -45,6 +45,7 @@ def test_a_stopped_run_goes_on_with_the_same_bytes_and_the_same_ledger(eagerly, 
     assert int(make_trainer(schedule).private_steps) == 0
 
 
+@pytest.mark.slow
 def test_another_secret_is_another_training(eagerly, tmp_path):
     schedule, data = alternating(1, discriminator_steps=0, generator_steps=1), dataset()
     found = []
