@@ -10,7 +10,7 @@ import results
 from absl import flags
 from studies import REPORT
 
-from sensegen_tf import data_flags
+from sensegen_tf import data_flags, privacy_flags
 
 FLAGS = flags.FLAGS
 # What report.json calls the sets -> what results call them.
@@ -38,7 +38,7 @@ class Reports:
 
     @functools.cached_property
     def _dataset(self):
-        return data_flags.load_dataset()
+        return privacy_flags.apply(data_flags.load_dataset())
 
     def dataset(self, variant):
         """The `Dataset` that a variant is trained on: the same for all."""

@@ -95,7 +95,7 @@ class Runner:
         config = changed(self._base, "learning.seed", seed)
         for path, value in found.changes.items():
             config = changed(config, path, value)
-        return dataclasses.replace(config, initial_run=self.folder(found.after, seed) if found.after else "")
+        return dataclasses.replace(config, initial_run=self.folder(found.after, seed)) if found.after else config
 
     def record(self, variant, seed):
         """What is kept of the training of a variant with a seed, which is made where it is missing.
