@@ -10,6 +10,7 @@ windows with noise) against 6,000 training subjects and 1,000 test subjects. Fig
 """
 
 import dataclasses
+import os
 import time
 
 import numpy as np
@@ -17,8 +18,11 @@ import results
 from absl import flags
 
 from sensegen_tf import commands
+from sensegen_tf.files import read_json, write_json
 
 FLAGS = flags.FLAGS
+MEASURED = os.path.join(results.RUNS, "identity_speed.json")
+NOTHING = {"repeats": (0, 0), "c2st": (0, 0), "published": (0, 0), "trees": 0, "networks": 0}
 
 
 def hapt(folder):
@@ -58,36 +62,49 @@ def seconds(real, test, *, count, settings):
     return round(time.monotonic() - start, 1)
 
 
+def row_of_hapt(name, settings, count):
+    """A row of the table."""
+    nothing = dataclasses.replace(settings, **NOTHING)
+    real, test = (windows.subsample(count) for windows in hapt(FLAGS.hapt))
+    whole, with_them, without_them = (
+        seconds(real, test, count=count, settings=each)
+        for each in (settings, nothing, dataclasses.replace(nothing, identity_series=0))
+    )
+    measures = with_them - without_them
+    what = f"HAPT, {name}: windows of 128 x 3, {count:,} samples, 25 subjects"
+    return [what, whole, measures, whole / (whole - measures)]
+
+
+def row_of_cinc():
+    """The same."""
+    from sensegen_tf.evaluation.settings import Settings
+
+    everybody = cinc(FLAGS.cinc2017, 7000)
+    others = np.isin(everybody.subjects, everybody.subject_names[::7])
+    taken = seconds(everybody.take(~others), everybody.take(others), count=10_000, settings=Settings(**NOTHING))
+    return ["CinC 2017: privacy alone, windows of 1500 x 1, 10,000 samples, 7,000 subjects", taken, "", ""]
+
+
 def main():
     from sensegen_tf.evaluation.settings import Settings
     from sensegen_tf.training import run_directory
 
-    rows = []
-    nothing = {"repeats": (0, 0), "c2st": (0, 0), "published": (0, 0), "trees": 0, "networks": 0}
-    cases = (("quick", Settings.quick(), 2000), ("usual", Settings(), 10_000)) if FLAGS.hapt else ()
-    real, test = hapt(FLAGS.hapt) if FLAGS.hapt else (None, None)
-    for name, settings, count in cases:
-        privacy = dataclasses.replace(settings, **nothing)
-        without = dataclasses.replace(privacy, identity_series=0)
-        whole, with_them, without_them = (
-            seconds(real.subsample(count), test.subsample(count), count=count, settings=each)
-            for each in (settings, privacy, without)
-        )
-        measures = with_them - without_them
-        growth = whole / (whole - measures)
-        rows.append([f"HAPT, {name}: windows of 128 x 3, {count:,} samples, 25 subjects", whole, measures, growth])
-        print(rows[-1], flush=True)
-    if FLAGS.cinc2017:
-        everybody = cinc(FLAGS.cinc2017, 7000)
-        others = np.isin(everybody.subjects, everybody.subject_names[::7])
-        taken = seconds(everybody.take(~others), everybody.take(others), count=10_000, settings=Settings(**nothing))
-        rows.append(["CinC 2017: privacy alone, windows of 1500 x 1, 10,000 samples, 7,000 subjects", taken, "", ""])
-        print(rows[-1], flush=True)
-    given = [f"--{name}=FOLDER" for name in ("hapt", "cinc2017") if FLAGS[name].value]
+    parts = {
+        "quick": lambda: row_of_hapt("quick", Settings.quick(), 2000),
+        "usual": lambda: row_of_hapt("usual", Settings(), 10_000),
+        "cinc2017": row_of_cinc,
+    }
+    os.makedirs(results.RUNS, exist_ok=True)
+    rows = read_json(MEASURED) if os.path.exists(MEASURED) else {}
+    for name in FLAGS.parts:
+        rows[name] = [*parts[name](), results.recorded()["commit"]]
+        print(rows[name], flush=True)
+        write_json(MEASURED, rows)
+    rows = [rows[name] for name in parts if name in rows]
     results.keep(
         "identity_speed",
         "benchmark",
-        command=f"python experiments/identity_speed.py {' '.join(given)}",
+        command="python experiments/identity_speed.py --hapt=FOLDER --cinc2017=FOLDER",
         title="What the measures of people cost",
         machine=run_directory.machine(),
         seed=0,
@@ -95,7 +112,13 @@ def main():
         tables={
             "seconds": {
                 "text": "Seconds of an evaluation.",
-                "columns": ["evaluation", "in all", "of it the measures of people", "in all against without them"],
+                "columns": [
+                    "evaluation",
+                    "in all",
+                    "of it the measures of people",
+                    "in all against without them",
+                    "commit",
+                ],
                 "rows": rows,
             }
         },
@@ -105,6 +128,7 @@ def main():
 
 if __name__ == "__main__":
     with commands.topic("Recordings"):
-        flags.DEFINE_string("hapt", None, "folder of HAPT; without it, HAPT is left out")
-        flags.DEFINE_string("cinc2017", None, "folder of CinC 2017; the same")
+        flags.DEFINE_string("hapt", None, "folder of HAPT")
+        flags.DEFINE_string("cinc2017", None, "folder of CinC 2017")
+        flags.DEFINE_list("parts", ["quick", "usual", "cinc2017"], "what is measured; the rest stays as it was")
     commands.run(main)
