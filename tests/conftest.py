@@ -12,6 +12,7 @@ _LONGEST = (
     *("test_train.py", "test_serving.py", "test_distribution.py", "test_evaluator.py", "test_identity.py"),
     *("test_shards.py", "test_goldens.py", "test_subjects.py", "test_presets.py", "test_export.py", "test_command.py"),
     *("test_browser.py", "test_runtimes.py", "test_loop.py", "test_cheats.py"),
+    *("test_server.py", "test_versions.py", "test_sample.py", "test_model.py"),
 )
 TINY = {
     "source": "watch",
@@ -39,7 +40,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """The files that take longest come first, so that the processes end together."""
+    """The files that take longest, and those that wait for the same trained model, come first: they go to one process,
+    from which another one takes over what is left."""
     items.sort(key=lambda item: _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST))
 
 

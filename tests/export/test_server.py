@@ -98,7 +98,7 @@ def test_a_bad_request_names_its_input_and_the_next_is_answered(served):
             with pytest.raises(grpc.RpcError, match=message) as raised:
                 sample_grpc.predict(channel, PLAIN, "serving_default", inputs)
             assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-        assert sample_grpc.predict(channel, PLAIN, "serving_default", asked([1], 5))["samples"].shape == (1, 5, 1)
+        assert sample_grpc.predict(channel, PLAIN, "serving_default", asked([1], 5))["samples"].shape == (1, 5, 3)
 
 
 @pytest.mark.parametrize("name", [pytest.param(PLAIN, marks=pytest.mark.slow), LABELLED])

@@ -12,9 +12,12 @@ ALLOWED = (16, 64)
 
 
 @pytest.fixture(scope="module", params=[pytest.param("plain", marks=pytest.mark.slow), "sensegen_watch"])
-def model(request, plain_version):
+def model(request):
     """A model without labels, whose step makes four samples; and one with labels."""
-    return tf.saved_model.load(plain_version if request.param == "plain" else versions.find_version(request.param))
+    plain = request.param == "plain"
+    return tf.saved_model.load(
+        request.getfixturevalue("plain_version") if plain else versions.find_version(request.param)
+    )
 
 
 def requests(model, name, count):
