@@ -2,7 +2,7 @@
 
     pip install -e ".[demo,evaluate]"
     python experiments/shadow_models.py --flagfile=experiments/flags/sensegen_watch.flags --exported=sensegen_watch \\
-        --shadow_models=8 --outer_iterations=3
+        --shadow_models=8 --outer_iterations=3 --discriminator_steps=0
 
 Trains so many models with the flags, each on a random half of all subjects; flags after the flagfile make them smaller
 than the attacked model. A subject's score is how far the likelihood of all windows of the subject under the attacked
@@ -125,7 +125,8 @@ def main():
         "benchmark",
         command=f"python experiments/shadow_models.py --flagfile=experiments/flags/{model.card.name}.flags "
         f"--exported={model.card.name} --shadow_models={FLAGS.shadow_models} "
-        f"--outer_iterations={FLAGS.outer_iterations}",
+        f"--outer_iterations={FLAGS.outer_iterations} --discriminator_steps={FLAGS.discriminator_steps} "
+        f"--generator_steps={FLAGS.generator_steps}",
         title=f"Membership of a subject in the training of {model.card.name}, with shadow models",
         machine=run_directory.machine(),
         seed=FLAGS.seed,
@@ -148,6 +149,6 @@ if __name__ == "__main__":
 
     with commands.topic("Attack"):
         flags.DEFINE_string("exported", None, "folder of the attacked model, or the name of a pretrained one")
-        flags.DEFINE_integer("shadow_models", 0, "models to train on random halves of the subjects", lower_bound=2)
+        flags.DEFINE_integer("shadow_models", None, "models to train on random halves of the subjects", lower_bound=2)
     commands.required("exported", "shadow_models")
     commands.run(main)
