@@ -152,7 +152,7 @@ def audit(guarantee, *, noise, canary, inside, dataset):
         return tf.clip_by_norm(flat, mechanism.clip_norm, axes=[1])
 
     everybody = np.concatenate([canary, dataset.training.values[inside.sum() :]])
-    scores, batches = np.zeros(len(canary)), in_batches(everybody, feed, generator)
+    scores, batches = np.zeros(len(canary)), in_batches(everybody, generator)
     for number in range(guarantee.steps):
         # Before the step, whose gradients they are.
         gradients = np.concatenate([clipped(batch).numpy() for batch in batches])[: len(everybody)]
@@ -174,12 +174,12 @@ def shares(gradients, applied, *, noise):
     return np.linalg.solve(products + ridge * np.eye(len(products)), gradients @ applied)
 
 
-def in_batches(canary, feed, generator):
-    """Micro-batches of the canaries, the last filled up."""
+def in_batches(values, generator):
+    """Micro-batches of windows [N, T, 1], the last filled up."""
     from sensegen_tf.training.private_steps import SubjectBatch
 
     rows = 64
-    filled = np.concatenate([canary, np.zeros([-len(canary) % rows, *canary.shape[1:]], np.float32)])
+    filled = np.concatenate([values, np.zeros([-len(values) % rows, *values.shape[1:]], np.float32)])
     nothing = tf.zeros([rows, generator.latent_size]), tf.zeros([rows, LENGTH, generator.dropout_size])
     return [
         SubjectBatch(tf.constant(filled[start : start + rows]), tf.zeros([rows], tf.int32), *nothing, tf.ones([rows]))

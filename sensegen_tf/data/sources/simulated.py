@@ -24,6 +24,8 @@ _SLOW, _FAST = 0.25, 0.3
 # Heart rates in beats a minute: mean and standard deviation over people, limits.
 _RATES = {"N": (72, 12, 48, 105), "A": (88, 20, 50, 150), "O": (75, 13, 50, 110)}
 _SLOW_RATES, _FAST_RATES = (44, 4, 34, 50), (118, 12, 102, 150)
+# Of the intervals: frequencies (Hz) and largest sizes, as shares of the mean, of slow waves and of breathing.
+_VARIABILITY = (((0.02, 0.12), 0.05), ((0.15, 0.35), 0.06))
 # Waves of a beat: lowest and highest size (mV), time after R and width (s) over people. The last two shape T.
 _WAVES = (
     ((0.03, 0.2), (-0.20, -0.13), (0.018, 0.032)),  # P
@@ -141,10 +143,6 @@ def _beats(rhythm, seconds, rng):
         intervals.append(interval)
         pause = early
     return peaks, ectopic, intervals
-
-
-# Of the intervals: frequencies (Hz) and largest sizes, as shares of the mean, of slow waves and of breathing.
-_VARIABILITY = (((0.02, 0.12), 0.05), ((0.15, 0.35), 0.06))
 
 
 def _add_beat(signal, peak, waves, interval, gain):
