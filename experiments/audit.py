@@ -13,7 +13,9 @@ for chance; so the right guesses bound epsilon from below with 95 % confidence. 
 beside it, to show that the audit sees what there is to see. Figures go to results/audit.json.
 """
 
+import dataclasses
 import math
+import typing
 
 import numpy as np
 import results
@@ -99,6 +101,13 @@ class Watched:
         self._optimizer.apply(gradients, variables)
 
 
+class Learner(typing.NamedTuple):
+    """In the place of an `Updater`, which would build an optimiser of its own."""
+
+    optimizer: Watched
+    parameters: typing.Any
+
+
 def make_dataset(canary, inside, others):
     """The canaries that are in, and other people; standardised by constants."""
     from sensegen_tf.data.dataset import Dataset
@@ -124,9 +133,9 @@ def audit(guarantee, *, noise, canary, inside, dataset):
     from sensegen_tf.models.generator import Generator
     from sensegen_tf.models.presets import PRESETS
     from sensegen_tf.training.compiled import CompiledGenerator
+    from sensegen_tf.training.distribution import Distribution
     from sensegen_tf.training.parameters import Parameters
-    from sensegen_tf.training.private_batches import PrivateFeed
-    from sensegen_tf.training.private_steps import GaussianMechanism, PrivateGeneratorStep
+    from sensegen_tf.training.private_run import PrivateRun
 
     generator = Generator(PRESETS["sensegen_small"].generator, 1, use_xla=True)
     generator.build()
@@ -134,22 +143,18 @@ def audit(guarantee, *, noise, canary, inside, dataset):
     parameters, adam = Parameters(generator.trainable_variables), tf.keras.optimizers.Adam(1e-3)
     adam.build(parameters.learnt)
     optimizer = Watched(adam, parameters.learnt)
-    mechanism = GaussianMechanism(
-        clip_norm=guarantee.config.clip_norm,
-        noise_multiplier=noise,
-        expected=float(guarantee.config.subjects_per_step),
-        seed=(FLAGS.seed, 17),
+    clip_norm, expected = guarantee.config.clip_norm, guarantee.config.subjects_per_step
+    private = PrivateRun(
+        guarantee=dataclasses.replace(guarantee, noise_multiplier=noise), secret=(FLAGS.seed, FLAGS.seed + 1)
     )
-    step = PrivateGeneratorStep(
-        CompiledGenerator(generator), optimizer=optimizer, parameters=parameters, mechanism=mechanism
-    )
-    feed = PrivateFeed(generator, dataset, guarantee=guarantee, secret=(FLAGS.seed, 19))
+    step = private.step(CompiledGenerator(generator), Learner(optimizer, parameters), distribution=Distribution())
+    feed = private.feed(generator, dataset, dequantize=False, replicas=1)
 
     @tf.function
     def clipped(batch):
         gradients = step.subject_gradients(batch).gradients
         flat = tf.concat([tf.reshape(each, [each.shape[0], -1]) for each in gradients if 0 not in each.shape], 1)
-        return tf.clip_by_norm(flat, mechanism.clip_norm, axes=[1])
+        return tf.clip_by_norm(flat, clip_norm, axes=[1])
 
     everybody = np.concatenate([canary, dataset.training.values[inside.sum() :]])
     scores, batches = np.zeros(len(canary)), in_batches(everybody, generator)
@@ -157,8 +162,8 @@ def audit(guarantee, *, noise, canary, inside, dataset):
         # Before the step, whose gradients they are.
         gradients = np.concatenate([clipped(batch).numpy() for batch in batches])[: len(everybody)]
         step(feed.batch(number))
-        applied = np.concatenate([each.numpy().ravel() for each in optimizer.seen]) * mechanism.expected
-        scores += shares(gradients, applied, noise=noise * mechanism.clip_norm)[: len(canary)]
+        applied = np.concatenate([each.numpy().ravel() for each in optimizer.seen]) * expected
+        scores += shares(gradients, applied, noise=noise * clip_norm)[: len(canary)]
         if number % 10 == 9:
             right = best_bound(scores, inside, delta=guarantee.config.delta)
             print(f"step {number + 1} of {guarantee.steps}: epsilon at least {right[0]:.2f}", flush=True)

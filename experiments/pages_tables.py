@@ -104,7 +104,7 @@ def _means(runs):
     every = [
         {("NLL, nats a sample", "test"): run["metrics"][-1]["test_nll"]}
         | {
-            ("accuracy of the alternating discriminator", "test"): run["metrics"][-1]["discriminator_accuracy"],
+            ("accuracy of the alternating discriminator", "test"): run["metrics"][-1].get("discriminator_accuracy"),
             ("trained, s", ""): run["seconds"],
         }
         | {(title(score), score["against"]): score["value"] for score in run["scores"]}

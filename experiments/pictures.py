@@ -23,7 +23,8 @@ def draw_curves(metrics, name):
                 axis.plot(outer, [row[key] for row in metrics], marker=".", label=label)
         axis.set_xlabel("outer iteration")
         axis.set_ylabel(title)
-        axis.legend(fontsize=8)
+        if axis.lines:
+            axis.legend(fontsize=8)
         axis.grid(alpha=0.3)
     axes[1].axhline(0.5, color="gray", linestyle=":")
     axes[1].set_ylim(0, 1.02)

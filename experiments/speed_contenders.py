@@ -86,6 +86,7 @@ def ours_private_training(case, precision="float32"):
     """The same step with one clipped gradient a window and noise."""
     tf = _tensorflow()
     from sensegen_tf.training.compiled import CompiledGenerator
+    from sensegen_tf.training.distribution import Distribution
     from sensegen_tf.training.parameters import Parameters
     from sensegen_tf.training.private_steps import (
         GaussianMechanism,
@@ -99,9 +100,8 @@ def ours_private_training(case, precision="float32"):
     parameters, optimizer = Parameters(generator.trainable_variables), SummedAdam(1e-3)
     optimizer.build(parameters.learnt)
     mechanism = GaussianMechanism(clip_norm=1.0, noise_multiplier=1.0, expected=float(case.batch), seed=(0, 1))
-    step = PrivateGeneratorStep(
-        CompiledGenerator(generator), optimizer=optimizer, parameters=parameters, mechanism=mechanism
-    )
+    how = {"optimizer": optimizer, "parameters": parameters, "mechanism": mechanism}
+    step = PrivateGeneratorStep(CompiledGenerator(generator), **how, distribution=Distribution())
     series = tf.random.stateless_normal([case.batch, case.steps, case.channels], [0, 0])
     none = tf.zeros([case.batch, 0]), tf.zeros([case.batch, case.steps, 0])
     batch = SubjectBatch(series, tf.zeros([case.batch], tf.int32), *none, tf.ones([case.batch]))

@@ -155,10 +155,10 @@ def test_a_prepared_set_brings_its_test_subjects(evaluated, files, tmp_path):
 
 
 # A suffix that is left out in the fast tier is read by the tests of the files' own readers.
-_SLOW_SUFFIXES = [pytest.param(suffix, marks=pytest.mark.slow) for suffix in (".parquet", ".tfrecord", "")]
+_SLOW_SUFFIXES = [pytest.param(suffix, marks=pytest.mark.slow) for suffix in (".npz", ".parquet", ".tfrecord", "")]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".npz", *_SLOW_SUFFIXES])
+@pytest.mark.parametrize("suffix", [".csv", *_SLOW_SUFFIXES])
 def test_what_sample_writes_can_be_read(suffix, evaluated, files, tmp_path):
     done = run("sample", model="sensegen_watch", num=70, length=32, output=tmp_path / f"samples{suffix}")
     assert done.returncode == 0, done.stderr

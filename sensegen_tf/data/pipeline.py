@@ -24,12 +24,11 @@ class Minibatch(NamedTuple):
 
     Attributes:
       values: float32 [B, T, C], physical.
-      label, subject: indices into the sorted names, int32 [B]; 0 where there are none.
+      label: index into the sorted names, int32 [B]; 0 where there are none.
     """
 
     values: np.ndarray | tf.Tensor
     label: np.ndarray | tf.Tensor
-    subject: np.ndarray | tf.Tensor
 
 
 def minibatches(
@@ -107,8 +106,7 @@ def _from_memory(windows, batch_size, local, seed, first, balance):
     counts = tf.constant(counts, tf.int64)
     starts, kinds = tf.cumsum(counts, exclusive=True), len(names)
     label = windows.encoded_labels(windows.label_names)
-    subject = windows.encoded_subjects(windows.subject_names)
-    all_rows = [tf.constant(each) for each in (windows.values, label, subject)]
+    all_rows = [tf.constant(each) for each in (windows.values, label)]
 
     def minibatch(number):
         position = number * batch_size + tf.range(local.start, local.stop, dtype=tf.int64)
@@ -160,13 +158,12 @@ def _visits(sizes, seed):
 
 
 def _shuffled(shards, visit, seed):
-    """Values, labels and subjects of a shard, and the order in which to take them."""
+    """Values and labels of a shard, and the order in which to take them."""
     epoch, index = visit
     windows = shards.read(index)
     label = windows.encoded_labels(shards.label_names)
-    subject = windows.encoded_subjects(shards.subject_names)
     order = np.random.default_rng([*seed, epoch, index]).permutation(windows.count)
-    return (windows.values, label, subject), order
+    return (windows.values, label), order
 
 
 def _skip_visits(visits, sizes, skip):

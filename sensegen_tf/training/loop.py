@@ -80,7 +80,7 @@ class Trainer:
                 for player in learners
             }
         self._steps: dict[str, typing.Any] = {
-            GENERATOR: private.step(self.compiled, self._updaters[GENERATOR])
+            GENERATOR: private.step(self.compiled, self._updaters[GENERATOR], distribution=distribution)
             if private
             else GeneratorStep(self.compiled, discriminator, updater=self._updaters[GENERATOR], **how),
             DISCRIMINATOR: DiscriminatorStep(
@@ -115,7 +115,7 @@ class Trainer:
         return self.discriminator(real, condition), self.discriminator(generated, condition)
 
     def evaluate(self, dataset: Dataset, windows: WindowSet, *, outer: int) -> dict[str, float]:
-        """Figures of the models after an outer iteration, on real windows and as many generated ones.
+        """Figures of the models after an outer iteration.
 
         Args:
           dataset: of the windows.
@@ -123,24 +123,32 @@ class Trainer:
           outer: number of the iteration.
 
         Returns:
-          `test_nll`, nats a sample; `discriminator_accuracy`, in [0, 1], and its two halves `accuracy_on_real` and
-          `accuracy_on_generated`; a logit above 0 classifies a series as real. With a latent also `latent_nats`, how
-          many nats its posterior of a series says of it.
+          `test_nll`, nats a sample. With a latent also `latent_nats`, how many nats its posterior of a series says of
+          it. Where the discriminator learns also `discriminator_accuracy`, in [0, 1], and its two halves
+          `accuracy_on_real` and `accuracy_on_generated`; a logit above 0 classifies a series as real.
         """
         real, label = self.batches.standardize_windows(dataset, windows), self.batches.encode_labels(dataset, windows)
-        logits, divergence = [], []
-        starts = range(0, len(real), CHUNK)
+        found = {}
+        if self.generator.latent_size:
+            chunks = [slice(start, start + CHUNK) for start in range(0, len(real), CHUNK)]
+            found["latent_nats"] = float(
+                np.mean(np.concatenate([self.compiled.divergence(real[each], label[each]) for each in chunks]))
+            )
+        found["test_nll"] = float(-np.mean(self.compiled.log_likelihood(real, label)) / real.shape[1])
+        if self.schedule.steps_of(DISCRIMINATOR):
+            found |= self._accuracies(real, label, outer)
+        return found
+
+    def _accuracies(self, real, label, outer):
+        """Of the discriminator on real windows and as many generated ones."""
+        logits, starts = [], range(0, len(real), CHUNK)
         for index, start in enumerate(starts):
             chunk, of_chunk = real[start : start + CHUNK], label[start : start + CHUNK]
             number, steps = outer * len(starts) + index, chunk.shape[1]
             generated = self.batches.generate(Stream.EVALUATION_ROLLOUTS, number, label=of_chunk, steps=steps)
             logits.append([np.asarray(each) for each in self._discriminate(chunk, generated, of_chunk)])
-            if self.generator.latent_size:
-                divergence.append(self.compiled.divergence(chunk, of_chunk))
         real_logits, generated_logits = (np.concatenate(each) for each in zip(*logits, strict=True))
         return {
-            **({"latent_nats": float(np.mean(np.concatenate(divergence)))} if divergence else {}),
-            "test_nll": float(-np.mean(self.compiled.log_likelihood(real, label)) / real.shape[1]),
             "discriminator_accuracy": float(np.mean([*(real_logits > 0), *(generated_logits <= 0)])),
             "accuracy_on_real": float(np.mean(real_logits > 0)),
             "accuracy_on_generated": float(np.mean(generated_logits <= 0)),
@@ -216,7 +224,8 @@ class Trainer:
         """The batches of the steps."""
         private = None
         if self.private:
-            private = self.private.feed(self.generator, dataset, dequantize=self.config.dequantize)
+            replicas = self.distribution.replicas
+            private = self.private.feed(self.generator, dataset, dequantize=self.config.dequantize, replicas=replicas)
         how = {"config": self.config, "distribution": self.distribution}
         return Feed(self.batches, dataset, private=private, **how)
 

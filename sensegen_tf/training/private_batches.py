@@ -49,6 +49,7 @@ class PrivateFeed:
       guarantee: of the training.
       secret: two integers of at most 63 bits that nobody knows who gets the model.
       dequantize: whether values on a grid get noise of one step of it.
+      replicas: that divide the subjects of a micro-batch.
 
     Raises:
       InputError: the windows are in shards on disk; or see `PoissonSubjects`.
@@ -62,6 +63,7 @@ class PrivateFeed:
         guarantee: Guarantee,
         secret: tuple[int, int],
         dequantize: bool = True,
+        replicas: int = 1,
     ):
         windows, config = dataset.training, guarantee.config
         if isinstance(windows, Shards):
@@ -70,7 +72,7 @@ class PrivateFeed:
         self._label = windows.encoded_labels(windows.label_names if generator.labels else ())
         self._size = config.windows_per_subject
         self._seeds = {stream: secret_seed(secret, stream) for stream in SecretStream}
-        self._groups = max(1, _ROWS // self._size)
+        self._groups = max(1, _ROWS // (self._size * replicas)) * replicas
         self._dequantize = dequantize and dataset.standardizer.has_grid
         first, second = self._seeds[SecretStream.SUBJECTS]
         self._subjects = PoissonSubjects(

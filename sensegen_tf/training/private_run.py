@@ -7,6 +7,7 @@ import dataclasses
 from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.training.compiled import CompiledGenerator
+from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.privacy import Guarantee
 from sensegen_tf.training.private_batches import PrivateFeed, SecretStream, secret_seed
 from sensegen_tf.training.private_steps import GaussianMechanism, PrivateGeneratorStep
@@ -25,7 +26,9 @@ class PrivateRun:
     guarantee: Guarantee
     secret: tuple[int, int]
 
-    def step(self, compiled: CompiledGenerator, updater: Updater) -> PrivateGeneratorStep:
+    def step(
+        self, compiled: CompiledGenerator, updater: Updater, *, distribution: Distribution
+    ) -> PrivateGeneratorStep:
         """The step of the generator."""
         guarantee = self.guarantee
         mechanism = GaussianMechanism(
@@ -34,9 +37,21 @@ class PrivateRun:
             expected=float(guarantee.config.subjects_per_step),
             seed=secret_seed(self.secret, SecretStream.NOISE),
         )
-        optimizer, parameters = updater.optimizer, updater.parameters
-        return PrivateGeneratorStep(compiled, optimizer=optimizer, parameters=parameters, mechanism=mechanism)
+        return PrivateGeneratorStep(
+            compiled,
+            optimizer=updater.optimizer,
+            parameters=updater.parameters,
+            mechanism=mechanism,
+            distribution=distribution,
+        )
 
-    def feed(self, generator: Generator, dataset: Dataset, *, dequantize: bool) -> PrivateFeed:
-        """The batches of the steps."""
-        return PrivateFeed(generator, dataset, guarantee=self.guarantee, secret=self.secret, dequantize=dequantize)
+    def feed(self, generator: Generator, dataset: Dataset, *, dequantize: bool, replicas: int) -> PrivateFeed:
+        """The batches of the steps, which so many replicas can divide."""
+        return PrivateFeed(
+            generator,
+            dataset,
+            guarantee=self.guarantee,
+            secret=self.secret,
+            dequantize=dequantize,
+            replicas=replicas,
+        )

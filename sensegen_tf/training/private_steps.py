@@ -2,7 +2,8 @@
 
 Each subject who was drawn gives one gradient, of the mean loss of some of his windows. It is clipped to a norm; the sum
 gets Gaussian noise and is divided by the number of subjects that a step expects, so that it does not tell how many
-there were. The windows pass in micro-batches of a fixed number of subjects, which bounds the memory.
+there were. The windows pass in micro-batches of a fixed number of subjects, which bounds the memory; replicas divide
+the subjects of each among them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tensorflow as tf
 from sensegen_tf.errors import InputError
 from sensegen_tf.layers import taps
 from sensegen_tf.training.compiled import CompiledGenerator
+from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.parameters import Parameters
 from sensegen_tf.training.update import StepResult, SummedAdam
 
@@ -114,6 +116,7 @@ class PrivateGeneratorStep:
       optimizer: built for what learns.
       parameters: of the generator that learn; each of the variables behind them is of a linear map.
       mechanism: how the gradients are made harmless.
+      distribution: of the replicas.
 
     Raises:
       InputError: a variable is trained that is not of a linear map, so that its gradients cannot be clipped.
@@ -126,8 +129,9 @@ class PrivateGeneratorStep:
         optimizer: SummedAdam,
         parameters: Parameters,
         mechanism: GaussianMechanism,
+        distribution: Distribution,
     ):
-        self._compiled, self._mechanism = compiled, mechanism
+        self._compiled, self._mechanism, self._distribution = compiled, mechanism, distribution
         self._optimizer, self._parameters = optimizer, parameters
         self._sums = [tf.Variable(tf.zeros(variable.shape)) for variable in self._parameters.learnt]
 
@@ -140,7 +144,7 @@ class PrivateGeneratorStep:
         """
         for total in self._sums:
             total.assign(tf.zeros_like(total))
-        found = [self._accumulate(each) for each in batch.micro_batches]
+        found = [self._accumulate(self._distribution.shard(each)) for each in batch.micro_batches]
         self._apply(tf.constant(batch.number, tf.int64))
         if not found:
             return StepResult(tf.constant(0.0), tf.constant(0.0))
@@ -166,11 +170,17 @@ class PrivateGeneratorStep:
     @tf.function
     def _accumulate(self, batch):
         """Adds the clipped gradients of a micro-batch; its mean loss and mean norm."""
-        loss, mine = self.subject_gradients(batch)
-        sums, norms = clipped_sum(mine, present=batch.present, clip_norm=self._mechanism.clip_norm)
+        loss, norm, count, *sums = self._distribution.run(self._clipped, (batch,))
         for variable, each in zip(self._sums, sums, strict=True):
             variable.assign_add(each)
-        return loss, tf.reduce_sum(norms * batch.present) / tf.maximum(tf.reduce_sum(batch.present), 1.0)
+        return loss / self._distribution.replicas, norm / tf.maximum(count, 1.0)
+
+    def _clipped(self, batch):
+        """Sums over the replicas: of the mean losses, of the norms, of who is present, and the clipped gradients."""
+        loss, mine = self.subject_gradients(batch)
+        sums, norms = clipped_sum(mine, present=batch.present, clip_norm=self._mechanism.clip_norm)
+        of_those = tf.reduce_sum(norms * batch.present), tf.reduce_sum(batch.present)
+        return self._distribution.sum_over_replicas([loss, *of_those, *sums])
 
     @tf.function
     def _apply(self, number):
@@ -182,4 +192,5 @@ class PrivateGeneratorStep:
             noise = tf.random.stateless_normal(total.shape, seed, alg="philox")
             noisy = total + mechanism.noise_multiplier * mechanism.clip_norm * noise
             gradients.append(noisy / mechanism.expected)
-        self._parameters.update(self._optimizer, gradients)
+        # The same in every replica.
+        self._distribution.run(self._parameters.update, (self._optimizer, gradients))

@@ -96,7 +96,8 @@ class Progress(Callback):
 
     def _show(self, metrics):
         self._figures["test NLL"] = f"{metrics['test_nll']:.3f}"
-        self._figures["test accuracy"] = f"{metrics['discriminator_accuracy']:.3f}"
+        if "discriminator_accuracy" in metrics:
+            self._figures["test accuracy"] = f"{metrics['discriminator_accuracy']:.3f}"
         self._bar.set_postfix(self._figures, refresh=False)
 
 

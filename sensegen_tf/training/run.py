@@ -173,8 +173,9 @@ def _restore(config, dataset, *, directory, run_dir, distribution):
         models = {"generator": generator.get_config(), "discriminator": discriminator.get_config()}
         directory.write_or_verify("models", models)
     checkpoints = Checkpoints(os.path.join(run_dir, "checkpoints"), **trainer.state())
-    if not checkpoints.restore() and config.initial_run:
-        checkpoints.restore_models(os.path.join(config.initial_run, "checkpoints"))
+    if not checkpoints.restore():
+        if config.initial_run:
+            checkpoints.restore_models(os.path.join(config.initial_run, "checkpoints"))
         _fit_to_recordings(generator, discriminator, config, dataset)
         trainer.parameters.start()
     distribution.broadcast_from_chief(checkpoints.variables())
@@ -195,8 +196,11 @@ def _private(config, dataset, *, directory):
 
 def _check_private(config, dataset, distribution):
     """Refuses what would look at the recordings without being paid for by the guarantee."""
-    if not distribution.is_single:
-        raise InputError("a training with a guarantee runs without a strategy", fields=["strategy", "privacy"])
+    if distribution.workers > 1:
+        raise InputError(
+            "a training with a guarantee runs on one machine; the strategy mirrored uses all its GPUs",
+            fields=["strategy", "privacy"],
+        )
     if dataset.measured:
         raise InputError(
             "the standardisation was measured on the recordings, which a guarantee does not cover; give physical_range "
@@ -221,7 +225,7 @@ def _check(config, dataset, distribution):
 
 
 def _build_models(config, dataset):
-    """Builds both models and fits the parts that are estimated from the recordings before training."""
+    """Builds both models."""
     labels = dataset.training.label_names if config.generator.condition.label else ()
     options = {
         "labels": len(labels),
@@ -237,7 +241,6 @@ def _build_models(config, dataset):
     if config.privacy and generator.initial:
         # It is not fitted to the recordings, but learnt under the guarantee.
         generator.initial.trainable = True
-    _fit_to_recordings(generator, discriminator, config, dataset)
     return generator, discriminator
 
 

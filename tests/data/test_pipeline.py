@@ -41,23 +41,21 @@ def test_every_window_once_an_epoch_in_changing_order(source):
     assert len({tuple(epoch) for epoch in epochs}) == 4
 
 
-def test_labels_and_subjects_come_along_as_indices(tmp_path):
+def test_labels_come_along_as_indices(tmp_path):
     labelled = windows(50, ["run", "sit"] * 25)
     write_prepared(dataset(training=labelled, test=labelled), tmp_path / "set", shard_windows=16)
     for source in (labelled, open_prepared(tmp_path / "set").training):
-        assert source.label_names == ("run", "sit") and source.subject_names == ("p0", "p1", "p2")
+        assert source.label_names == ("run", "sit")
         for batch in itertools.islice(minibatches(source, 8, seed=(0, 1), first=0), 10):
             number = np.asarray(batch.values)[:, 0, 0].astype(int)
             np.testing.assert_array_equal(batch.label, number % 2)
-            np.testing.assert_array_equal(batch.subject, number % 3)
-            assert np.asarray(batch.label).dtype == np.asarray(batch.subject).dtype == np.int32
+            assert np.asarray(batch.label).dtype == np.int32
 
 
-def test_windows_without_labels_and_subjects_have_index_zero():
+def test_windows_without_labels_have_index_zero():
     bare = WindowSet(values=windows(9).values)
     (batch,) = itertools.islice(minibatches(bare, 4, seed=(0, 1), first=0), 1)
     np.testing.assert_array_equal(batch.label, [0] * 4)
-    np.testing.assert_array_equal(batch.subject, [0] * 4)
 
 
 @pytest.mark.parametrize("first", [1, 2, 5, 6, 7, 13, 20])

@@ -39,6 +39,7 @@ def check_resumption(make_schedule, stops, tmp_path):
     return expected
 
 
+@pytest.mark.slow
 def test_stopped_while_a_model_learns_and_resumed_gives_the_same_bytes(eagerly, tmp_path):
     schedule = functools.partial(alternating, 2, discriminator_steps=1, generator_steps=2)
     seen = check_resumption(schedule, [2], tmp_path)

@@ -33,6 +33,7 @@ def make_trainer(schedule, *, noise=1.5, secret=(5, 6)):
     return Trainer(*models, schedule=schedule, config=LEARNING, distribution=SINGLE, private=private)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_the_same_bytes_and_the_same_ledger(eagerly, tmp_path):
     schedule, data = alternating(1, discriminator_steps=0, generator_steps=3), dataset()
     whole = make_trainer(schedule)
@@ -64,7 +65,7 @@ def test_streams_of_a_secret_differ():
 def test_a_batch_holds_who_was_drawn_and_fills_up_with_what_does_not_count(eagerly):
     trainer = make_trainer(alternating(1, discriminator_steps=0, generator_steps=2))
     data = dataset(100)
-    feed = trainer.private.feed(trainer.generator, data, dequantize=True)
+    feed = trainer.private.feed(trainer.generator, data, dequantize=True, replicas=1)
     found = [feed.batch(number) for number in range(30)]
     drawn = [sum(float(np.sum(each.present)) for each in batch.micro_batches) for batch in found]
     # 20 subjects were announced and six expected, so the rate is 0.3; there are 100.

@@ -1,4 +1,6 @@
 import dataclasses
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -18,7 +20,7 @@ from sensegen_tf.training.private_steps import (
     SubjectBatch,
     clipped_sum,
 )
-from tests.training.making import GENERATOR, build, series
+from tests.training.making import GENERATOR, SINGLE, build, series
 
 LATENT = LatentConfig(size=2, network=NetworkConfig(units=(4,), dense_units=3), free_bits=0.0)
 
@@ -40,17 +42,17 @@ def micro_batch(generator, windows, present, *, seed=0):
     )
 
 
-def make_step(*, noise=0.0, clip=1.0, expected=1.0, seed=(3, 4), **parts):
+def private_step(generator, optimizer, *, distribution=SINGLE, **how):
+    return PrivateGeneratorStep(CompiledGenerator(generator), optimizer=optimizer, distribution=distribution, **how)
+
+
+def make_step(*, noise=0.0, clip=1.0, expected=1.0, seed=(3, 4), optimizer=Gradients, distribution=SINGLE, **parts):
     generator, _ = build(dataclasses.replace(GENERATOR, **parts))
     mechanism = GaussianMechanism(clip_norm=clip, noise_multiplier=noise, expected=expected, seed=seed)
-    optimizer, parameters = Gradients(), Parameters(generator.trainable_variables)
-    return (
-        generator,
-        optimizer,
-        PrivateGeneratorStep(
-            CompiledGenerator(generator), optimizer=optimizer, parameters=parameters, mechanism=mechanism
-        ),
-    )
+    optimizer, parameters = optimizer(), Parameters(generator.trainable_variables)
+    optimizer.build(parameters.learnt)
+    how = {"parameters": parameters, "mechanism": mechanism, "distribution": distribution}
+    return generator, optimizer, private_step(generator, optimizer, **how)
 
 
 def by_hand(generator, windows, noise, clip):
@@ -120,12 +122,44 @@ def test_an_initial_mixture_without_a_condition_learns_too(eagerly):
     assert np.abs(given[path]).max() > 0
 
 
+# In a process of its own, since devices are divided before TensorFlow is used.
+_TWO_DEVICES = """
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from sensegen_tf.training.distribution import Distribution
+from sensegen_tf.training.private_steps import PrivateBatch
+from sensegen_tf.training.update import SummedAdam
+from tests.training.making import series
+from tests.training.test_private_steps import LATENT, make_step, micro_batch
+
+results, weights = [], []
+for name in ("none", "mirrored"):
+    distribution = Distribution(name)
+    with distribution.scope():
+        how = {"noise": 0.5, "clip": 0.1, "expected": 4.0, "optimizer": SummedAdam, "distribution": distribution}
+        generator, _, step = make_step(latent=LATENT, **how)
+    batches = [micro_batch(generator, series(8), [1, 1, 1, 0]), micro_batch(generator, series(8), [1, 0, 0, 0], seed=1)]
+    results.append([step(PrivateBatch(batches, number)) for number in range(2)])
+    weights.append(generator.get_weights())
+    assert distribution.replicas == len(weights)
+np.testing.assert_allclose(*results, rtol=1e-5)
+for one, other in zip(*weights, strict=True):
+    np.testing.assert_allclose(one, other, atol=1e-5)
+"""
+
+
+@pytest.mark.process
+def test_two_devices_take_the_step_that_one_takes():
+    done = subprocess.run([sys.executable, "-c", _TWO_DEVICES], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_variable_that_no_linear_map_has_is_refused(eagerly):
     generator, optimizer, _ = make_step()
     mechanism = GaussianMechanism(clip_norm=1.0, noise_multiplier=0.0, expected=1.0, seed=(3, 4))
     parameters = Parameters([*generator.trainable_variables, keras.Variable([1.0], name="gain")])
-    step = PrivateGeneratorStep(
-        CompiledGenerator(generator), optimizer=optimizer, parameters=parameters, mechanism=mechanism
-    )
+    step = private_step(generator, optimizer, parameters=parameters, mechanism=mechanism)
     with pytest.raises(InputError, match="gain"):
         step(PrivateBatch([micro_batch(generator, series(4), [1, 1])], 0))
