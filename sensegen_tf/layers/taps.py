@@ -24,16 +24,16 @@ class Tap(typing.NamedTuple):
     """A linear map that was run while `recording` was on.
 
     Attributes:
-      kernels: its variables W.
+      kernels: its Keras variables W.
       inputs: what each was multiplied with: [B, ..., D], or [T, B, D] where `time_major`.
-      bias: its variable b.
+      bias: its Keras variable b.
       probe: zeros of the shape of its output.
       time_major: whether the batch is the second axis.
     """
 
-    kernels: Sequence[tf.Variable]
+    kernels: Sequence[keras.Variable]
     inputs: Sequence[tf.Tensor]
-    bias: tf.Variable
+    bias: keras.Variable
     probe: tf.Tensor
     time_major: bool
 
@@ -61,7 +61,7 @@ def recording(tape: tf.GradientTape) -> Iterator[list[Tap]]:
       ...     loss = tf.reduce_sum(layer(tf.ones([5, 4, 3])) ** 2)
       >>> kernel, bias = layer.trainable_variables
       >>> gradients = taps.group_gradients(found, tape.gradient(loss, [tap.probe for tap in found]), groups=5)
-      >>> gradients[kernel.value.ref()].shape, gradients[bias.value.ref()].shape
+      >>> gradients[id(kernel)].shape, gradients[id(bias)].shape
       (TensorShape([5, 3, 2]), TensorShape([5, 2]))
     """
     _recorders.append(Recorder(tape, []))
@@ -86,19 +86,16 @@ def probe(outputs: tf.Tensor) -> tf.Tensor:
 def keep(
     zeros: tf.Tensor,
     *,
-    kernels: Sequence[typing.Any],
+    kernels: Sequence[keras.Variable],
     inputs: Sequence[tf.Tensor],
-    bias: typing.Any,
+    bias: keras.Variable,
     time_major: bool = False,
 ) -> None:
-    """Adds a `Tap` with this probe; arguments as there, but Keras variables."""
-    found = Tap([each.value for each in kernels], list(inputs), bias.value, zeros, time_major)
-    _recorders[-1].taps.append(found)
+    """Adds a `Tap` with this probe; arguments as there."""
+    _recorders[-1].taps.append(Tap(list(kernels), list(inputs), bias, zeros, time_major))
 
 
-def group_gradients(
-    found: Sequence[Tap], probe_gradients: Sequence[tf.Tensor], *, groups: int
-) -> dict[typing.Any, tf.Tensor]:
+def group_gradients(found: Sequence[Tap], probe_gradients: Sequence[tf.Tensor], *, groups: int) -> dict[int, tf.Tensor]:
     """The gradient of every group of consecutive examples, such as the windows of one subject.
 
     Args:
@@ -107,13 +104,13 @@ def group_gradients(
       groups: G, into which the examples are divided evenly.
 
     Returns:
-      Reference of a variable -> its gradients [G, ...], float32.
+      `id` of a Keras variable -> its gradients [G, ...], float32.
     """
-    gradients: dict[typing.Any, tf.Tensor] = {}
+    gradients: dict[int, tf.Tensor] = {}
 
     def add(variable, gradient):
-        reference = variable.ref()
-        gradients[reference] = gradients[reference] + gradient if reference in gradients else gradient
+        key = id(variable)
+        gradients[key] = gradients[key] + gradient if key in gradients else gradient
 
     for each, of_outputs in zip(found, probe_gradients, strict=True):
         outputs = _grouped(of_outputs, groups, each.time_major)

@@ -161,10 +161,10 @@ class PrivateGeneratorStep:
         of_probes = tape.gradient(total, [each.probe for each in found], unconnected_gradients="zero")
         gradients = taps.group_gradients(found, of_probes, groups=groups)
         sources = self._parameters.sources
-        missing = [variable.path for variable in sources if variable.value.ref() not in gradients]
+        missing = [variable.path for variable in sources if id(variable) not in gradients]
         if missing:
             raise InputError(f"{', '.join(missing)} cannot be trained with a guarantee: not of a linear map")
-        mine = self._parameters.gradients([gradients[variable.value.ref()] for variable in sources])
+        mine = self._parameters.gradients([gradients[id(variable)] for variable in sources])
         return SubjectGradients(loss, mine)
 
     @tf.function

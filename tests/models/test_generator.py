@@ -49,9 +49,9 @@ def generator(request):
     return build(**KINDS[request.param])
 
 
-def build(labels=LABELS, **parts):
+def build(labels=LABELS, precision="float32", **parts):
     config = dataclasses.replace(PUBLISHED, **parts)
-    generator = Generator(config, CHANNELS, seed=2, labels=labels)
+    generator = Generator(config, CHANNELS, seed=2, labels=labels, precision=precision)
     generator.build()
     series = tf.random.stateless_normal([200, 8, CHANNELS], [3, 3]).numpy()
     label, subject = np.arange(200) % LABELS, np.arange(200) % SUBJECTS
