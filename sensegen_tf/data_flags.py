@@ -21,6 +21,7 @@ _OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, "array")
 _SETTLED_BY_PREPARE = (
     "channels",
     "labels",
+    "skip_seconds",
     "resample_hz",
     "window_length",
     "window_seconds",
@@ -58,6 +59,9 @@ def _define_recordings():
     flags.DEFINE_string("data_dir", "", "folder (for table and tfrecord also a file) of the recordings")
     flags.DEFINE_list("channels", [], "names of the channels, in order; by default all (mitbih: MLII)")
     flags.DEFINE_list("labels", [], "labels to keep; by default all (hapt: the six basic activities)")
+    flags.DEFINE_float(
+        "skip_seconds", 0.0, "seconds to leave out at the start of every recording, while a sensor settles"
+    )
     flags.DEFINE_float("resample_hz", None, "resample the recordings to this rate first (polyphase filter)")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 from sensegen_tf.data import sensor
@@ -20,6 +21,7 @@ class SourceConfig:
       data_dir: the folder (or, for `table` and `tfrecord`, the file) that holds them; "" for embedded ones.
       channels: names, in order; empty for all, or for the source's usual ones.
       labels: labels to keep; empty for all, or for the source's usual ones.
+      skip_seconds: of the start of every recording, while a sensor settles or is put on; at least 0.
       resample_hz: the rate to resample to; None to keep the source's.
       table: what the columns of a table mean.
     """
@@ -28,6 +30,7 @@ class SourceConfig:
     data_dir: str = ""
     channels: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    skip_seconds: float = 0.0
     resample_hz: float | None = None
     table: table.TableConfig = dataclasses.field(default_factory=table.TableConfig)
 
@@ -72,11 +75,25 @@ def load(config: SourceConfig) -> Collection:
     check_alike(recordings, ["channels", "units"])
     if config.labels:
         recordings = _keep_labels(recordings, set(config.labels))
+    if config.skip_seconds:
+        recordings = [_without_start(recording, config.skip_seconds) for recording in recordings]
     sensors, rates = sensor.measure(recordings), [recording.rate for recording in recordings]
     if config.resample_hz is not None:
         recordings = [recording.resample(config.resample_hz) for recording in recordings]
     resampled = rates != [recording.rate for recording in recordings]
     return dataclasses.replace(collection, recordings=recordings, sensors=sensors, resampled=resampled)
+
+
+def _without_start(recording, seconds):
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InputError(f"skip_seconds must be at least 0, got {seconds}", fields=["skip_seconds"])
+    start = round(seconds * recording.rate)
+    if start >= len(recording.signals):
+        raise InputError(
+            f"{recording.name}: nothing would be left of {recording.seconds:g} s, with skip_seconds {seconds:g}",
+            fields=["skip_seconds"],
+        )
+    return recording.slice(start, len(recording.signals))
 
 
 def _keep_labels(recordings, wanted):

@@ -35,3 +35,19 @@ def test_missing_extra_says_how_to_install_it(source, package, monkeypatch):
 def test_labels_leave_the_others_out():
     recordings = load(SourceConfig(source="watch", labels=("pendulum",))).recordings
     assert len(recordings) == 20 and {r.spans[0].label for r in recordings} == {"pendulum"}
+
+
+def test_the_start_of_every_recording_can_be_left_out():
+    whole, rest = (load(SourceConfig(source="watch", skip_seconds=seconds)).recordings for seconds in (0.0, 1.5))
+    for recording, later in zip(whole, rest, strict=True):
+        skipped = round(1.5 * recording.rate)
+        np.testing.assert_array_equal(later.signals, recording.signals[skipped:])
+        assert [span.label for span in later.spans] == [span.label for span in recording.spans]
+        assert later.spans[-1].stop == recording.spans[-1].stop - skipped
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), 1e6])
+def test_a_start_that_is_no_start_is_refused(seconds):
+    with pytest.raises(InputError) as error:
+        load(SourceConfig(source="watch", skip_seconds=seconds))
+    assert error.value.fields == ("skip_seconds",)
