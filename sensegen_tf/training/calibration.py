@@ -3,7 +3,8 @@
 A generator learns from recordings, but a rollout goes on from its own samples, where small errors add up: vigorous
 movements lose energy along a window, and rest becomes restless. Its likelihood says nothing of that. One number for
 each label mends most of it: the temperature of all steps after the first. Guo et al., "On calibration of modern neural
-networks" (2017), fit one to a trained classifier; here it is chosen by samples.
+networks" (2017), fit one to a trained classifier; here it is chosen by samples. Those that ran away, twice as
+far as any recording goes, are left out: a few of them would outweigh the spectrum of all others.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ def calibrate(trainer: Trainer, dataset: Dataset) -> None:
             samples = trainer.batches.generate_in_chunks(
                 Stream.CALIBRATION_ROLLOUTS, label=samples_label, steps=dataset.length
             )
-            distances.append(log_spectral_distance(of_label, samples, rate=dataset.rate))
+            distances.append(log_spectral_distance(of_label, _within(of_label, samples), rate=dataset.rate))
         chosen[number] = TEMPERATURES[np.argmin(np.nan_to_num(distances, nan=np.inf))]
     generator.temperatures.assign(chosen)
+
+
+def _within(real, samples):
+    """The samples that go twice as far as real windows at most; all where most go farther."""
+    kept = np.abs(samples).max((1, 2)) <= 2 * np.abs(real).max()
+    return samples[kept] if kept.mean() > 0.5 else samples

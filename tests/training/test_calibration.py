@@ -65,6 +65,19 @@ def test_every_label_gets_the_temperature_of_its_recordings(temperatures):
     np.testing.assert_allclose(trainer.generator.temperatures, temperatures, atol=0.051)
 
 
+def test_a_few_samples_that_ran_away_change_nothing(monkeypatch):
+    data, trainer, generate = walks_at((0.9, 1.2)), Walks(), Walks.generate_in_chunks
+
+    def some_ran_away(*given, **how):
+        series = generate(*given, **how)
+        series[::100] *= 1000
+        return series
+
+    monkeypatch.setattr(Walks, "generate_in_chunks", some_ran_away)
+    calibrate(trainer, data)
+    np.testing.assert_allclose(trainer.generator.temperatures, (0.9, 1.2), atol=0.051)
+
+
 def test_temperatures_are_one_where_no_spectrum_is_nearer(monkeypatch):
     trainer = Walks()
     trainer.generator.temperatures.assign([0.8, 1.3])
