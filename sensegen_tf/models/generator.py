@@ -182,6 +182,10 @@ class Generator(RecurrentModel):
         posterior = self.posterior(series, self.past(series) if past is None else past, steps=steps)
         return Inference(Condition(label, posterior.sample(noise)), posterior.divergence())
 
+    def sample_latent(self, noise: tf.Tensor) -> tf.Tensor:
+        """Latents of new series, from standard normals [B, Z]; Z may be 0."""
+        return self.encoder.prior.sample(noise) if self.encoder else noise
+
     def _unit(self):
         return tf.ones([self.channels]) if self.unit is None else tf.convert_to_tensor(self.unit)
 
@@ -325,7 +329,7 @@ class Generator(RecurrentModel):
 
     def generate(self, noise: Noise, label: tf.Tensor, *, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
         """Series [B, S n, C], standardised, from noise and labels int32 [B]; temperature as in `begin`."""
-        return self.rollout(noise.steps, Condition(label, noise.series), temperature=temperature)
+        return self.rollout(noise.steps, Condition(label, self.sample_latent(noise.series)), temperature=temperature)
 
     def rollout(
         self,

@@ -93,7 +93,7 @@ PRESETS = {
                 lags=4, running_means=(6.0, 30.0, 240.0, 1200.0), refractory=30, residual=True, increment_units=True
             ),
             head=JointHeadConfig(components=12, scale_floor=5e-4, block=4),
-            initial=InitialMixtureConfig(components=16, min_subjects=20),
+            initial=InitialMixtureConfig(components=16),
             condition=ConditionConfig(label=True),
             latent=LatentConfig(size=16, network=NetworkConfig(units=(128,), dense_units=64), free_bits=1.0),
         ),

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensegen_tf.layers.context import Past
-from sensegen_tf.layers.encoder import Posterior, standard_log_prob
+from sensegen_tf.layers.encoder import Posterior, Prior
 from sensegen_tf.models.condition import Condition
 from sensegen_tf.models.generator import Generator, first_blocks
 from sensegen_tf.models.structures import SampleScores
@@ -37,14 +37,14 @@ class WeightedLatents(typing.NamedTuple):
     log_weight: tf.Tensor
 
 
-def sample_latents(posterior: Posterior) -> WeightedLatents:
+def sample_latents(posterior: Posterior, *, prior: Prior) -> WeightedLatents:
     """`LATENTS` latents of each series, half from the prior and half from its posterior; the same at every call."""
     rows, size = tf.shape(posterior.mean)[0], posterior.mean.shape[-1]
     noise = np.random.default_rng(0).standard_normal([LATENTS, 1, size]).astype(np.float32)
     noise = tf.tile(noise, [1, rows, 1])
-    prior, inferred = noise[: LATENTS // 2], posterior.sample(noise[LATENTS // 2 :])
-    latent = tf.concat([prior, inferred], 0)
-    log_prior, log_posterior = standard_log_prob(latent), posterior.log_prob(latent)
+    drawn, inferred = prior.sample(noise[: LATENTS // 2]), posterior.sample(noise[LATENTS // 2 :])
+    latent = tf.concat([drawn, inferred], 0)
+    log_prior, log_posterior = prior.log_prob(latent), posterior.log_prob(latent)
     log_mixture = tf.reduce_logsumexp(tf.stack([log_prior, log_posterior]), 0) - math.log(2)
     return WeightedLatents(latent, log_prior - log_mixture - math.log(LATENTS))
 
@@ -61,7 +61,7 @@ def latents(generator: Generator, series: tf.Tensor, *, past: Past, steps: tf.Te
     if not generator.encoder:
         rows = tf.shape(series)[0]
         return WeightedLatents(tf.zeros([1, rows, 0]), tf.zeros([1, rows]))
-    return sample_latents(generator.posterior(series, past, steps=steps))
+    return sample_latents(generator.posterior(series, past, steps=steps), prior=generator.encoder.prior)
 
 
 def score(generator: Generator, series: tf.Tensor, *, label: tf.Tensor, steps: tf.Tensor | None = None) -> SampleScores:

@@ -70,7 +70,7 @@ class StreamState:
           Name -> [B, ...].
         """
         generator = self._generator
-        condition = Condition(label, generator.noise(seed, 1).series)
+        condition = Condition(label, generator.sample_latent(generator.noise(seed, 1).series))
         return self._named(seed, tf.zeros_like(seed), generator.initial_state(condition))
 
     def advance(self, named: Tensors, *, steps: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, Tensors]:

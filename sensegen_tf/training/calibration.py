@@ -1,4 +1,6 @@
-"""Temperatures of sampling: for every label the one whose samples have the recordings' spectrum.
+"""What is chosen when all steps are done: the prior of the latent, and the temperatures of sampling.
+
+The temperature of a label is that whose samples have the recordings' spectrum.
 
 A generator learns from recordings, but a rollout goes on from its own samples, where small errors add up: vigorous
 movements lose energy along a window, and rest becomes restless. Its likelihood says nothing of that. One number for
@@ -13,9 +15,13 @@ import numpy as np
 
 from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.spectrum import log_spectral_distance
+from sensegen_tf.layers.encoder import Posterior
 from sensegen_tf.training.batches import Stream
+from sensegen_tf.training.compiled import CHUNK
 from sensegen_tf.training.loop import Trainer
 
+# Windows to which the prior of a latent is fitted.
+_PRIOR_WINDOWS = 8192
 # The nearest to 1 first: it is kept where no other is better.
 TEMPERATURES = (1.0, 1.05, 0.95, 1.1, 0.9, 1.15, 0.85, 1.2, 0.8, 1.25, 1.3, 0.7, 0.6, 0.5)
 _REAL, _SAMPLES = 8192, 1024
@@ -44,6 +50,20 @@ def calibrate(trainer: Trainer, dataset: Dataset) -> None:
             distances.append(log_spectral_distance(of_label, _within(of_label, samples), rate=dataset.rate))
         chosen[number] = TEMPERATURES[np.argmin(np.nan_to_num(distances, nan=np.inf))]
     generator.temperatures.assign(chosen)
+
+
+def fit_prior(trainer: Trainer, dataset: Dataset) -> None:
+    """Fits the prior of the generator's latent to the posteriors of training windows, see `layers.encoder`.
+
+    Args:
+      trainer: whose generator is trained.
+      dataset: its dataset.
+    """
+    real = trainer.batches.standardize_windows(dataset, dataset.training.subsample(_PRIOR_WINDOWS))
+    chunks = [trainer.compiled.posterior(real[start : start + CHUNK]) for start in range(0, len(real), CHUNK)]
+    encoder = trainer.generator.encoder
+    assert encoder is not None, "a model without a latent has no prior"
+    encoder.fit_prior(Posterior(*(np.concatenate(each) for each in zip(*chunks, strict=True))))
 
 
 def _within(real, samples):

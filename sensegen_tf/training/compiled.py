@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from sensegen_tf.layers.encoder import Posterior
 from sensegen_tf.layers.micro_batches import map_micro_batches
 from sensegen_tf.models import scoring
 from sensegen_tf.models.condition import Condition
@@ -82,7 +83,12 @@ class CompiledGenerator:
         return np.concatenate([self._log_likelihood(*chunk).numpy() for chunk in chunks])
 
     @tf.function
+    def posterior(self, series: tf.Tensor) -> Posterior:
+        """What the encoder says of the latent of series [B, T, C], standardised."""
+        return self.generator.posterior(series, self.generator.past(series))
+
+    @tf.function
     def divergence(self, series: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
-        """How far the posterior of each series' latent is from the prior, [B], nats; 0 without a latent."""
+        """How far the posterior of each series' latent is from a standard normal, [B], nats; 0 without a latent."""
         none = tf.zeros([tf.shape(series)[0], self.generator.latent_size])
         return tf.reduce_sum(self.generator.infer(series, label, noise=none).divergence, -1)

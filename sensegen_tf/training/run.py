@@ -16,7 +16,7 @@ from sensegen_tf.errors import InputError
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.training.batches import Stream
-from sensegen_tf.training.calibration import calibrate
+from sensegen_tf.training.calibration import calibrate, fit_prior
 from sensegen_tf.training.callback import Callback
 from sensegen_tf.training.checkpoints import Checkpoints
 from sensegen_tf.training.config import TrainConfig
@@ -265,10 +265,14 @@ def _fit(run, checkpoints, callbacks, checkpoint_seconds):
     started = time.monotonic()
     trainer, config = run.trainer, run.config
 
-    def calibrate_and_notify():
-        for callback in callbacks:
-            callback.on_calibrate()
-        calibrate(trainer, run.dataset)
+    def choose_last():
+        # The prior of a model with a guarantee is that of the run from which it started.
+        if trainer.generator.latent_size and not config.privacy:
+            fit_prior(trainer, run.dataset)
+        if config.calibrate:
+            for callback in callbacks:
+                callback.on_calibrate()
+            calibrate(trainer, run.dataset)
 
     for callback in callbacks:
         callback.on_begin(run)
@@ -279,7 +283,7 @@ def _fit(run, checkpoints, callbacks, checkpoint_seconds):
             callbacks=callbacks,
             checkpoint_seconds=checkpoint_seconds,
             on_outer=run.add_metrics,
-            on_last=calibrate_and_notify if config.calibrate and trainer.distribution.chief else None,
+            on_last=choose_last if trainer.distribution.chief else None,
         )
     finally:
         run.seconds = time.monotonic() - started

@@ -24,7 +24,7 @@ PARAMETERS = {
     ("sensegen_small", 3): (129_972, 18_465),
     ("sensegen_accel", 3): (511_925, 22_913),
     ("sensegen_imu", 6): (613_930, 24_449),
-    ("sensegen_ecg", 1): (594_284, 21_889),
+    ("sensegen_ecg", 1): (597_628, 21_889),
     ("sensegen_fast", 3): (385_880, 22_913),
     ("sensegen_table", 7): (621_458, 24_449),
     ("sensegen_channelwise", 7): (590_771, 24_449),
@@ -76,7 +76,9 @@ def test_parameter_counts(preset, channels):
     size = models[0].initial.size if config.initial and config.initial.min_subjects else 0
     shapes = {"kernel": (models[0].condition_size, size), "bias": (size,)}
     initial = {f"initial/parameters/{name}": shape for name, shape in shapes.items()} if size else {}
-    assert fixed == [{"temperatures": (max(labels, 1),), **unit, **initial}, unit]
+    latent = models[0].latent_size
+    prior = {"encoder/prior_mean": (latent,), "encoder/prior_scale": (latent, latent)} if latent else {}
+    assert fixed == [{"temperatures": (max(labels, 1),), **unit, **initial, **prior}, unit]
 
 
 def gradients_of_losses(models, steps):

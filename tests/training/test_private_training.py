@@ -61,6 +61,7 @@ def run(tmp_path_factory):
 
 def test_the_guarantee_is_written_down_and_the_secret_is_for_its_owner_alone(run):
     assert run.complete and int(run.trainer.private_steps) == 3
+    np.testing.assert_array_equal(run.trainer.generator.encoder.prior_scale, np.eye(2))  # It is not fitted.
     written = read_json(os.path.join(run.path, "privacy.json"))
     assert written["config"]["epsilon"] == 8 and (written["subjects"], written["steps"]) == (SUBJECTS, 3)
     secret = os.path.join(run.path, "secret.json")

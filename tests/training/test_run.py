@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sensegen_tf.errors import InputError
-from sensegen_tf.models.config import InitialMixtureConfig, JointHeadConfig
+from sensegen_tf.models.config import InitialMixtureConfig, JointHeadConfig, LatentConfig, NetworkConfig
 from sensegen_tf.training import run as module
 from sensegen_tf.training.callback import Callback
 from sensegen_tf.training.config import TrainConfig
@@ -129,6 +129,20 @@ def test_callbacks_are_called_in_order_and_temperatures_are_chosen_before_the_la
         *("begin", f"0 {d}", f"1 {g}", "outer 0", f"2 {d}", f"3 {g}", "outer 1", "calibrate", "end"),
     ]
     assert load_models(read_run(tmp_path)).generator.temperatures.numpy() == [1.25]
+
+
+def test_the_prior_of_a_latent_is_fitted_to_the_posteriors_of_training_windows_in_the_end(tmp_path):
+    latent = LatentConfig(size=2, network=NetworkConfig(units=(4,), dense_units=3))
+    run = train(
+        dataclasses.replace(CONFIG, generator=dataclasses.replace(GENERATOR, latent=latent)), DATASET, run_dir=tmp_path
+    )
+    windows = DATASET.standardizer.to_standard(DATASET.training.values)
+    generator = run.trainer.generator
+    posterior = generator.posterior(windows, generator.past(windows))
+    np.testing.assert_allclose(generator.encoder.prior_mean, np.mean(posterior.mean, 0), atol=1e-5)
+    covariance = np.cov(posterior.mean, rowvar=False, bias=True) + np.diag(np.exp(2 * posterior.log_std).mean(0))
+    scale = np.asarray(generator.encoder.prior_scale)
+    np.testing.assert_allclose(scale @ scale.T, covariance, atol=1e-5)
 
 
 def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(finished, tmp_path):
