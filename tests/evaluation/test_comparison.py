@@ -6,6 +6,7 @@ import pytest
 from sensegen_tf.evaluation.plots import comparison
 
 
+@pytest.mark.slow
 def test_the_picture_has_every_trace_spectrum_and_histogram_with_units(tmp_path):
     rng = np.random.default_rng(0)
     real, synthetic = rng.normal(size=[20, 64, 3]), rng.normal(size=[10, 64, 3])

@@ -10,6 +10,7 @@ import pytest
 from sensegen_tf.errors import InputError
 from sensegen_tf.models.presets import PRESETS
 from sensegen_tf.training.config import TrainConfig
+from sensegen_tf.training.privacy import PrivacyConfig
 from sensegen_tf.training.schedule import alternating
 from tests.experiments.conftest import EXPERIMENTS
 
@@ -70,6 +71,9 @@ def test_every_variant_is_a_configuration_and_starts_from_one_of_the_study():
 
     for study in STUDIES.values():
         base = config_of(flag("preset", FLAGFILES[study.flagfile]))
+        if "--privacy=subject" in FLAGFILES[study.flagfile]:
+            privacy = PrivacyConfig(epsilon=8.0, delta=1e-5, clip_norm=0.05, subjects_per_step=256)
+            base = dataclasses.replace(base, privacy=privacy, calibrate=False, initial_run="public")
         for variant in study.variants.values():
             config = base
             for path, value in variant.changes.items():

@@ -55,11 +55,7 @@ class Golden:
         return models
 
 
-# The one of the fast tier.
-_FAST = "sensegen_small"
-
-
-@pytest.fixture(params=[pytest.param(name, marks=() if name == _FAST else pytest.mark.slow) for name in PRESETS])
+@pytest.fixture(params=PRESETS)
 def golden(request):
     return Golden(request.param)
 
@@ -119,6 +115,7 @@ def trained(models, data, learning, folder):
     return trainer, seen
 
 
+@pytest.mark.slow
 def test_an_exported_model_answers_as_before(golden):
     models = golden.models()
     for model, what in zip(models, ("generator", "discriminator"), strict=True):

@@ -13,8 +13,8 @@ from sensegen_tf.models.condition import Condition
 from tests.models.test_generator import CHANNELS, KINDS, LABELS, LATENT, build
 
 KINDS_OF_SCORES = (
-    *("published", "latent"),
-    *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("block, events", "channelwise, block")),
+    "published",
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("latent", "block, events", "channelwise, block")),
 )
 
 

@@ -110,6 +110,7 @@ def test_nonsense_is_refused_by_name(change, field):
     assert error.value.fields == (field,)
 
 
+@pytest.mark.slow
 def test_the_private_player_is_the_generator_alone(eagerly, tmp_path):
     schedule = alternating(1, discriminator_steps=1, generator_steps=1)
     trainer = make_trainer(schedule)

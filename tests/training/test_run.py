@@ -131,6 +131,7 @@ def test_callbacks_are_called_in_order_and_temperatures_are_chosen_before_the_la
     assert load_models(read_run(tmp_path)).generator.temperatures.numpy() == [1.25]
 
 
+@pytest.mark.slow
 def test_the_prior_of_a_latent_is_fitted_to_the_posteriors_of_training_windows_in_the_end(tmp_path):
     latent = LatentConfig(size=2, network=NetworkConfig(units=(4,), dense_units=3))
     run = train(
