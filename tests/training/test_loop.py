@@ -64,9 +64,7 @@ def test_stopped_anywhere_and_resumed_gives_the_same_bytes(make, stops, tmp_path
     check_resumption(functools.partial(make, 2, discriminator_steps=4, generator_steps=3), stops, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("make", "distinct"), [(algorithm1, 1), pytest.param(alternating, 3, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("make", "distinct"), [(algorithm1, 1), pytest.param(alternating, 3, marks=pytest.mark.slow)])
 def test_the_literal_algorithm_repeats_its_minibatch_and_the_default_does_not(eagerly, make, distinct, tmp_path):
     """With learning rates of almost 0 an equal minibatch has an equal loss."""
     slow = {"generator_learning_rate": 1e-12, "discriminator_learning_rate": 1e-12}
