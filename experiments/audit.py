@@ -13,9 +13,7 @@ for chance; so the right guesses bound epsilon from below with 95 % confidence. 
 beside it, to show that the audit sees what there is to see. Figures go to results/audit.json.
 """
 
-import dataclasses
 import math
-import typing
 
 import numpy as np
 import results
@@ -101,13 +99,6 @@ class Watched:
         self._optimizer.apply(gradients, variables)
 
 
-class Learner(typing.NamedTuple):
-    """In the place of an `Updater`, which would build an optimiser of its own."""
-
-    optimizer: Watched
-    parameters: typing.Any
-
-
 def make_dataset(canary, inside, others):
     """The canaries that are in, and other people; standardised by constants."""
     from sensegen_tf.data.dataset import Dataset
@@ -144,10 +135,9 @@ def audit(guarantee, *, noise, canary, inside, dataset):
     adam.build(parameters.learnt)
     optimizer = Watched(adam, parameters.learnt)
     clip_norm, expected = guarantee.config.clip_norm, guarantee.config.subjects_per_step
-    private = PrivateRun(
-        guarantee=dataclasses.replace(guarantee, noise_multiplier=noise), secret=(FLAGS.seed, FLAGS.seed + 1)
-    )
-    step = private.step(CompiledGenerator(generator), Learner(optimizer, parameters), distribution=Distribution())
+    private = PrivateRun(guarantee=guarantee._replace(noise_multiplier=noise), secret=(FLAGS.seed, FLAGS.seed + 1))
+    learner = {"optimizer": optimizer, "parameters": parameters}
+    step = private.step(CompiledGenerator(generator), **learner, distribution=Distribution())
     feed = private.feed(generator, dataset, dequantize=False, replicas=1)
 
     @tf.function

@@ -306,7 +306,7 @@ class ConditionConfig(Part):
 @register("latent", "gaussian")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LatentConfig(Part):
-    """A latent of the subject: numbers that stay the same over a series, with a standard normal prior.
+    """A latent of the subject: numbers that stay the same over a series; while a model learns, standard normal.
 
     An encoder infers them from a series, as in a variational autoencoder (Kingma and Welling, 2014) whose decoder is
     autoregressive.

@@ -15,9 +15,7 @@ import numpy as np
 
 from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.spectrum import log_spectral_distance
-from sensegen_tf.layers.encoder import Posterior
 from sensegen_tf.training.batches import Stream
-from sensegen_tf.training.compiled import CHUNK
 from sensegen_tf.training.loop import Trainer
 
 # Windows to which the prior of a latent is fitted.
@@ -60,10 +58,9 @@ def fit_prior(trainer: Trainer, dataset: Dataset) -> None:
       dataset: its dataset.
     """
     real = trainer.batches.standardize_windows(dataset, dataset.training.subsample(_PRIOR_WINDOWS))
-    chunks = [trainer.compiled.posterior(real[start : start + CHUNK]) for start in range(0, len(real), CHUNK)]
     encoder = trainer.generator.encoder
     assert encoder is not None, "a model without a latent has no prior"
-    encoder.fit_prior(Posterior(*(np.concatenate(each) for each in zip(*chunks, strict=True))))
+    encoder.fit_prior(trainer.compiled.posterior(real))
 
 
 def _within(real, samples):

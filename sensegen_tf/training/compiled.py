@@ -83,12 +83,10 @@ class CompiledGenerator:
         return np.concatenate([self._log_likelihood(*chunk).numpy() for chunk in chunks])
 
     @tf.function
-    def posterior(self, series: tf.Tensor) -> Posterior:
-        """What the encoder says of the latent of series [B, T, C], standardised."""
+    def _posterior(self, series):
         return self.generator.posterior(series, self.generator.past(series))
 
-    @tf.function
-    def divergence(self, series: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
-        """How far the posterior of each series' latent is from a standard normal, [B], nats; 0 without a latent."""
-        none = tf.zeros([tf.shape(series)[0], self.generator.latent_size])
-        return tf.reduce_sum(self.generator.infer(series, label, noise=none).divergence, -1)
+    def posterior(self, series: np.ndarray) -> Posterior:
+        """What the encoder says of the latent of series [N, T, C], standardised."""
+        chunks = [self._posterior(series[start : start + CHUNK]) for start in range(0, len(series), CHUNK)]
+        return Posterior(*(np.concatenate(each) for each in zip(*chunks, strict=True)))

@@ -80,7 +80,12 @@ class Trainer:
                 for player in learners
             }
         self._steps: dict[str, typing.Any] = {
-            GENERATOR: private.step(self.compiled, self._updaters[GENERATOR], distribution=distribution)
+            GENERATOR: private.step(
+                self.compiled,
+                optimizer=self._updaters[GENERATOR].optimizer,
+                parameters=self.parameters,
+                distribution=distribution,
+            )
             if private
             else GeneratorStep(self.compiled, discriminator, updater=self._updaters[GENERATOR], **how),
             DISCRIMINATOR: DiscriminatorStep(
@@ -130,10 +135,7 @@ class Trainer:
         real, label = self.batches.standardize_windows(dataset, windows), self.batches.encode_labels(dataset, windows)
         found = {}
         if self.generator.latent_size:
-            chunks = [slice(start, start + CHUNK) for start in range(0, len(real), CHUNK)]
-            found["latent_nats"] = float(
-                np.mean(np.concatenate([self.compiled.divergence(real[each], label[each]) for each in chunks]))
-            )
+            found["latent_nats"] = float(np.mean(np.sum(self.compiled.posterior(real).divergence(), -1)))
         found["test_nll"] = float(-np.mean(self.compiled.log_likelihood(real, label)) / real.shape[1])
         if self.schedule.steps_of(DISCRIMINATOR):
             found |= self._accuracies(real, label, outer)

@@ -62,8 +62,8 @@ class PrivateFeed:
         *,
         guarantee: Guarantee,
         secret: tuple[int, int],
-        dequantize: bool = True,
-        replicas: int = 1,
+        dequantize: bool,
+        replicas: int,
     ):
         windows, config = dataset.training, guarantee.config
         if isinstance(windows, Shards):

@@ -8,10 +8,11 @@ from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.models.generator import Generator
 from sensegen_tf.training.compiled import CompiledGenerator
 from sensegen_tf.training.distribution import Distribution
+from sensegen_tf.training.parameters import Parameters
 from sensegen_tf.training.privacy import Guarantee
 from sensegen_tf.training.private_batches import PrivateFeed, SecretStream, secret_seed
 from sensegen_tf.training.private_steps import GaussianMechanism, PrivateGeneratorStep
-from sensegen_tf.training.update import Updater
+from sensegen_tf.training.update import SummedAdam
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,9 +28,14 @@ class PrivateRun:
     secret: tuple[int, int]
 
     def step(
-        self, compiled: CompiledGenerator, updater: Updater, *, distribution: Distribution
+        self,
+        compiled: CompiledGenerator,
+        *,
+        optimizer: SummedAdam,
+        parameters: Parameters,
+        distribution: Distribution,
     ) -> PrivateGeneratorStep:
-        """The step of the generator."""
+        """The step of the generator; arguments as there."""
         guarantee = self.guarantee
         mechanism = GaussianMechanism(
             clip_norm=guarantee.config.clip_norm,
@@ -39,8 +45,8 @@ class PrivateRun:
         )
         return PrivateGeneratorStep(
             compiled,
-            optimizer=updater.optimizer,
-            parameters=updater.parameters,
+            optimizer=optimizer,
+            parameters=parameters,
             mechanism=mechanism,
             distribution=distribution,
         )

@@ -45,7 +45,7 @@ def test_labels_come_along_as_indices(tmp_path):
     labelled = windows(50, ["run", "sit"] * 25)
     write_prepared(dataset(training=labelled, test=labelled), tmp_path / "set", shard_windows=16)
     for source in (labelled, open_prepared(tmp_path / "set").training):
-        assert source.label_names == ("run", "sit")
+        assert source.label_names == ("run", "sit") and source.subject_names == ("p0", "p1", "p2")
         for batch in itertools.islice(minibatches(source, 8, seed=(0, 1), first=0), 10):
             number = np.asarray(batch.values)[:, 0, 0].astype(int)
             np.testing.assert_array_equal(batch.label, number % 2)

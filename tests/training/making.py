@@ -31,6 +31,12 @@ LEARNING = LearningConfig(
     seed=4,
 )
 SINGLE = Distribution()
+# The beginning of a program: devices are divided before TensorFlow is used.
+TWO_DEVICES = """
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+"""
 
 
 @contextlib.contextmanager

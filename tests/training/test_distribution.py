@@ -18,18 +18,15 @@ from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.run import train
 from sensegen_tf.training.run_directory import read_metrics
 from sensegen_tf.training.schedule import alternating
-from tests.training.making import make_dataset, series
+from tests.training.making import TWO_DEVICES, make_dataset, series
 
 # Of the largest value of each weight and each of Adam's moments: sums over replicas round otherwise than those over the
 # micro-batches of one minibatch, and Adam carries that on.
 _BOUND = 1e-3
 _CUTTING = ("--source", "--data_dir", "--rate_hz", "--window_length", "--stride")
-# With the adversarial objective. In a process of its own, since devices are divided before TensorFlow is used.
-_TWO_CPUS = """
+# With the adversarial objective.
+_BOTH_OBJECTIVES = """
 import dataclasses, sys
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from sensegen_tf.training.config import TrainConfig
 from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.run import train
@@ -60,13 +57,8 @@ def flags(recordings, run, outer=4):
     return [
         *("--source=table", f"--data_dir={recordings}", "--rate_hz=10", "--window_length=16", "--stride=16"),
         *("--preset=sensegen_small", "--batch_size=16", f"--outer_iterations={outer}", "--discriminator_steps=2"),
-        *(
-            "--generator_steps=2",
-            "--checkpoint_seconds=0",
-            "--evaluation_windows=64",
-            "--nocalibrate",
-            f"--run_dir={run}",
-        ),
+        *("--generator_steps=2", "--checkpoint_seconds=0", "--evaluation_windows=64", "--nocalibrate"),
+        f"--run_dir={run}",
     ]
 
 
@@ -203,7 +195,7 @@ def test_workers_that_were_started_on_something_else_are_refused(recordings, tmp
 @pytest.mark.process
 @pytest.mark.slow
 def test_two_devices_learn_the_same_as_one(tmp_path):
-    [(status, text)] = ends([start(str(tmp_path), module=("-c", _TWO_CPUS))])
+    [(status, text)] = ends([start(str(tmp_path), module=("-c", TWO_DEVICES + _BOTH_OBJECTIVES))])
     assert status == 0, text
     assert_close(tmp_path / "mirrored", tmp_path / "none")
 

@@ -20,7 +20,7 @@ from sensegen_tf.training.private_steps import (
     SubjectBatch,
     clipped_sum,
 )
-from tests.training.making import GENERATOR, SINGLE, build, series
+from tests.training.making import GENERATOR, SINGLE, TWO_DEVICES, build, series
 
 LATENT = LatentConfig(size=2, network=NetworkConfig(units=(4,), dense_units=3), free_bits=0.0)
 
@@ -122,12 +122,8 @@ def test_an_initial_mixture_without_a_condition_learns_too(eagerly):
     assert np.abs(given[path]).max() > 0
 
 
-# In a process of its own, since devices are divided before TensorFlow is used.
-_TWO_DEVICES = """
+_TWO_STEPS = """
 import numpy as np
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.private_steps import PrivateBatch
 from sensegen_tf.training.update import SummedAdam
@@ -152,7 +148,7 @@ for one, other in zip(*weights, strict=True):
 
 @pytest.mark.process
 def test_two_devices_take_the_step_that_one_takes():
-    done = subprocess.run([sys.executable, "-c", _TWO_DEVICES], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", TWO_DEVICES + _TWO_STEPS], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
