@@ -65,6 +65,19 @@ with commands.topic("Learning"):
     flags.DEFINE_enum("learning_rate_decay", "none", ["none", "cosine"], "of both learning rates, over the whole run")
     flags.DEFINE_float("gradient_clip_norm", 1.0, "largest global norm of an objective's gradient", lower_bound=1e-12)
     flags.DEFINE_bool("dequantize", True, "add noise of one step of the sensor's grid to the training windows")
+    flags.DEFINE_float(
+        "rotation_degrees",
+        0.0,
+        "turn every window of sensors with three axes by a random angle up to this before it is learnt from",
+        lower_bound=0.0,
+        upper_bound=180.0,
+    )
+    flags.DEFINE_float(
+        "tempo_change",
+        0.0,
+        "play every window faster or slower by a random share up to this before it is learnt from; below 1",
+        lower_bound=0.0,
+    )
     flags.DEFINE_bool("balance_labels", False, "give every label the same share of the minibatches")
     flags.DEFINE_enum(
         "generator_objective",

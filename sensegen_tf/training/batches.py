@@ -15,6 +15,7 @@ from sensegen_tf.data.dataset import Dataset
 from sensegen_tf.data.pipeline import Minibatch, minibatches
 from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.models.structures import Noise
+from sensegen_tf.training.augment import augment
 from sensegen_tf.training.compiled import CHUNK, CompiledGenerator
 from sensegen_tf.training.distribution import Distribution
 from sensegen_tf.training.learning import LearningConfig
@@ -39,10 +40,13 @@ class Stream(enum.IntEnum):
     LATENT_NOISE = 10
     DROPOUT = 11
     CALIBRATION_ROLLOUTS = 12
+    DISCRIMINATOR_CHANGES = 13
+    GENERATOR_CHANGES = 14
 
 
 _WINDOWS = {DISCRIMINATOR: Stream.DISCRIMINATOR_WINDOWS, GENERATOR: Stream.GENERATOR_WINDOWS}
 _GRID = {DISCRIMINATOR: Stream.DISCRIMINATOR_GRID, GENERATOR: Stream.GENERATOR_GRID}
+_CHANGES = {DISCRIMINATOR: Stream.DISCRIMINATOR_CHANGES, GENERATOR: Stream.GENERATOR_CHANGES}
 
 
 class Batches:
@@ -106,8 +110,13 @@ class Batches:
     ) -> GeneratorBatch | DiscriminatorBatch:
         """What a step learns from: this worker's rows of the minibatch, divided among its replicas."""
         rows, local = self._config.batch_size, self._distribution.local_rows(self._config.batch_size)
-        how: dict[str, Any] = {"stream": _GRID[step.player], "number": step.minibatch, "rows": rows, "local": local}
-        series = self.standardize(dataset, minibatch.values, **how)
+        shared: dict[str, Any] = {"rows": rows, "local": local}
+        values, config = minibatch.values, self._config
+        if config.augments:
+            seed = self._seed(_CHANGES[step.player], step.minibatch)
+            angle, tempo = config.rotation_degrees, config.tempo_change
+            values = augment(values, seed, rotation_degrees=angle, tempo_change=tempo, **shared)
+        series = self.standardize(dataset, values, stream=_GRID[step.player], number=step.minibatch, **shared)
         label = tf.convert_to_tensor(minibatch.label)
         if step.player == DISCRIMINATOR:
             stream, steps = Stream.DISCRIMINATOR_ROLLOUTS, series.shape[1]

@@ -80,6 +80,8 @@ class TrainConfig:
             "generator_steps": "needs steps of the generator" if not schedule.generator_steps else "",
             "generator_objective": "learns by likelihood" if learning.generator_objective != "likelihood" else "",
             "balance_labels": "does not look at the labels' shares" if learning.balance_labels else "",
+            "rotation_degrees": "takes windows as they are" if learning.rotation_degrees else "",
+            "tempo_change": "takes windows as they are" if learning.tempo_change else "",
             "calibrate": "does not look at the recordings' spectrum" if self.calibrate else "",
         }
         for name, why in wrong.items():

@@ -15,6 +15,7 @@ from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError
 from sensegen_tf.models.discriminator import Discriminator
 from sensegen_tf.models.generator import Generator
+from sensegen_tf.training.augment import AXES
 from sensegen_tf.training.batches import Stream
 from sensegen_tf.training.calibration import calibrate, fit_prior
 from sensegen_tf.training.callback import Callback
@@ -219,6 +220,11 @@ def _check(config, dataset, distribution):
         raise InputError(
             f"length {dataset.length} of the windows is not a multiple of {block}, the block size of {config.preset}",
             fields=["length"],
+        )
+    if config.learning.rotation_degrees and len(dataset.channels) % AXES:
+        raise InputError(
+            f"rotation_degrees turns sensors with three axes; {len(dataset.channels)} channels are not threes",
+            fields=["rotation_degrees", "channels"],
         )
     balance = config.learning.balance_labels
     check_minibatches(dataset.training, balance=balance, num_shards=distribution.workers)

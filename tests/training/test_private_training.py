@@ -121,6 +121,8 @@ def test_a_certificate_that_does_not_match_the_ledger_is_refused(run, tmp_path):
         ({"schedule": alternating(1, discriminator_steps=1, generator_steps=0)}, "generator_steps"),
         ({"learning": dataclasses.replace(LEARNING, generator_objective="both")}, "generator_objective"),
         ({"learning": dataclasses.replace(LEARNING, balance_labels=True)}, "balance_labels"),
+        ({"learning": dataclasses.replace(LEARNING, rotation_degrees=10.0)}, "rotation_degrees"),
+        ({"learning": dataclasses.replace(LEARNING, tempo_change=0.1)}, "tempo_change"),
         ({"calibrate": True}, "calibrate"),
     ],
 )

@@ -223,5 +223,7 @@ def test_what_is_not_trained_is_fitted_to_the_recordings_of_the_new_run(min_subj
 def test_what_the_models_cannot_take_is_refused_before_anything_is_written(tmp_path):
     blocks = dataclasses.replace(GENERATOR, head=JointHeadConfig(components=2, block=3))
     assert refusal(tmp_path, dataclasses.replace(CONFIG, generator=blocks)).fields == ("length",)
+    turned = dataclasses.replace(CONFIG.learning, rotation_degrees=5.0)
+    assert refusal(tmp_path, dataclasses.replace(CONFIG, learning=turned)).fields == ("rotation_degrees", "channels")
     balanced = dataclasses.replace(CONFIG.learning, balance_labels=True)
     assert refusal(tmp_path, dataclasses.replace(CONFIG, learning=balanced)).fields == ("balance_labels",)
