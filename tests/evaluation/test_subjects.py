@@ -42,11 +42,11 @@ def mitbih():
 
 @pytest.fixture(scope="module")
 def cinc():
-    """ECGs of five seconds at 300 Hz, of 800 people in normal rhythm."""
+    """ECGs of five seconds at 300 Hz, of 600 people in normal rhythm."""
     wfdb = pytest.importorskip("wfdb")
     folder = shared("cinc2017")
     with open(f"{folder}/REFERENCE.csv", encoding="utf-8") as file:
-        records = [name for name, rhythm in csv.reader(file) if rhythm == "N"][:800]
+        records = [name for name, rhythm in csv.reader(file) if rhythm == "N"][:600]
     values, subjects = [], []
     for name in records:
         signal = wfdb.rdrecord(f"{folder}/{name}").p_signal[:, 0]
@@ -55,12 +55,6 @@ def cinc():
         subjects += [name] * len(pieces)
     values = np.array(values, np.float32)[..., None]
     return WindowSet(values=values, rate=300.0, channels=("ECG",), units=("mV",), subjects=np.array(subjects))
-
-
-def test_motion_of_other_subjects_passes(hapt):
-    real, others, test = subject_groups(together(*hapt), (10, 8, 7), seed=0)
-    evaluation = evaluate(real, dataclasses.replace(others, subjects=None), test=test, settings=SETTINGS)
-    assert names(evaluation) == []
 
 
 def test_hearts_of_other_subjects_pass(mitbih):
@@ -72,7 +66,7 @@ def test_hearts_of_other_subjects_pass(mitbih):
 
 def test_hundreds_of_other_subjects_pass_and_copies_are_caught(cinc):
     real, others, test = subject_groups(
-        dataclasses.replace(cinc, labels=np.full(cinc.count, "N")), (400, 200, 200), seed=0
+        dataclasses.replace(cinc, labels=np.full(cinc.count, "N")), (300, 150, 150), seed=0
     )
     honest = evaluate(real, samples(others, others.values), test=test, settings=SETTINGS)
     assert not [name for name in names(honest) if name.startswith(("impersonation", "subject", "linked"))]

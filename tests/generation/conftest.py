@@ -23,6 +23,6 @@ def watch():
 
 
 @pytest.fixture(scope="session")
-def plain(plain_version):
-    """A model that is not conditional: one channel at 120 Hz, four samples a step."""
-    return sensegen_tf.load(plain_version)
+def plain(version):
+    """A model that is not conditional: three channels at 50 Hz."""
+    return sensegen_tf.load(version)

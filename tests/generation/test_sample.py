@@ -63,11 +63,11 @@ def test_the_same_seed_gives_the_same_file_whatever_the_chunk_size(plain, suffix
 def test_csv_reads_back_exactly(plain, samples, tmp_path):
     with open(write_file(plain, tmp_path / "s.csv"), newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == ["series", "time [s]", "MLII [mV]"]
+    assert header == ["series", "time [s]", "ax [g]", "ay [g]", "az [g]"]
     values = np.array(rows, np.float64)
     np.testing.assert_array_equal(values[:, 2:].astype("f").reshape(samples.shape), samples)
     np.testing.assert_array_equal(values[:, 0], np.repeat(np.arange(300), 12))
-    np.testing.assert_allclose(values[:12, 1], np.arange(12) / 120, atol=1e-6)
+    np.testing.assert_allclose(values[:12, 1], np.arange(12) / 50, atol=1e-6)
 
 
 def test_tfrecord_reads_back_exactly(plain, samples, tmp_path):
@@ -76,7 +76,7 @@ def test_tfrecord_reads_back_exactly(plain, samples, tmp_path):
     assert len(examples) == 300
     shape = examples[5]["shape"].int64_list.value
     np.testing.assert_array_equal(np.reshape(examples[5]["signals"].float_list.value, shape).astype("f"), samples[5])
-    assert examples[5]["units"].bytes_list.value[:] == [b"mV"]
+    assert examples[5]["units"].bytes_list.value[:] == [b"g"] * 3
     assert examples[5]["seed"].int64_list.value[0] == (7 << 32) + 5
 
 
@@ -119,7 +119,7 @@ def test_compiled_series_depend_on_their_seed_alone_and_differ_by_rounding(
 
 
 def test_nothing_is_left_when_generation_breaks(plain, tmp_path):
-    chunk = local.Chunk(np.zeros(2, np.int64), np.zeros(2, np.int32), np.zeros([2, 10, 1], "f"))
+    chunk = local.Chunk(np.zeros(2, np.int64), np.zeros(2, np.int32), np.zeros([2, 10, 3], "f"))
     with (
         pytest.raises(RuntimeError),
         writers.open_writer(tmp_path / "s.npz", plain.card, count=5, length=10) as write,

@@ -231,7 +231,7 @@ def cluster():
 
 def over_ray(cluster, model, output, **changes):
     how = {"engine": "ray", "ray_address": cluster.address, "cpus_per_worker": 1}
-    return asked(model, output, num=24 * 256, length=400, **how, **changes)
+    return asked(model, output, num=24 * 256, length=200, **how, **changes)
 
 
 @contextlib.contextmanager
@@ -283,7 +283,7 @@ def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster
     for name, moment in before.items():
         assert os.stat(tmp_path / "s" / name).st_mtime_ns == moment, f"{name} was made twice"
 
-    flags = asked(model, tmp_path / "local", num=24 * 256, length=400)
+    flags = asked(model, tmp_path / "local", num=24 * 256, length=200)
     done = run("sample", **flags)
     assert done.returncode == 0, done.stderr
     assert_same(tmp_path / "s", tmp_path / "local")

@@ -13,12 +13,6 @@ from sensegen_tf.serving import graph, model_card, versions
 
 
 @pytest.fixture(scope="module")
-def version(plain_version):
-    """Of a model that is not conditional, with one channel."""
-    return plain_version
-
-
-@pytest.fixture(scope="module")
 def sample(version):
     """The serving signature: (seeds, lengths) -> samples."""
     model = tf.saved_model.load(version)
@@ -47,7 +41,7 @@ def test_saved_model_cli_shows_the_signature(version):
         "DT_FLOAT",
     ):
         assert text in shown
-    assert "(-1, -1, 1)" in shown
+    assert "(-1, -1, 3)" in shown
 
 
 def test_same_seed_same_bytes_and_other_seed_other_series(sample):
@@ -88,9 +82,9 @@ def test_inputs_of_different_sizes_are_refused_by_the_graph(sample):
 
 def test_samples_are_physical(version, sample):
     card = model_card.read_card(version)
-    assert card.channels == ("MLII",) and card.units == ("mV",) and card.rate == 120
+    assert card.channels == ("ax", "ay", "az") and card.units == ("g",) * 3 and card.rate == pytest.approx(50)
     samples = sample(list(range(64)), [24] * 64)
-    assert samples.shape == (64, 24, 1) and np.isfinite(samples).all()
+    assert samples.shape == (64, 24, 3) and np.isfinite(samples).all()
     mean, std = np.array(card.data["mean"]), np.array(card.data["std"])
     assert (np.abs(samples.mean((0, 1)) - mean) < 3 * std).all()
 
