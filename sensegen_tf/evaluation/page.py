@@ -23,7 +23,7 @@ _CAPTIONS = {
     "What the samples keep": "What is read from the samples. Attributes that shall be kept should reach their mark, "
     "hidden ones should not pass theirs.",
     "Who the samples pass for": "A window beyond the dotted line is nearer to somebody who was trained on than 95 % of "
-    "the windows of test subjects are. Samples should lie where test subjects lie.",
+    "the windows of test subjects are. Samples should lie where test subjects lie. One SD is that of test subjects.",
     "All windows as points": "Each point is a window. Samples should lie where real windows lie, but not on them.",
 }
 _MISSING = {

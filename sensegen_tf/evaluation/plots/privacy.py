@@ -35,7 +35,7 @@ def nearest(found: Impersonation) -> go.Figure:
             line={"color": COLORS[_KINDS[kind]], "shape": "hvh"},
         )
     figure.add_vline(x=found.threshold, line={"dash": "dot", "color": "gray"})
-    figure.update_xaxes(title="likeness to the nearest training subject [SD of test subjects]")
+    figure.update_xaxes(title="likeness to the nearest training subject [SD]")
     figure.update_yaxes(title="share of windows")
     return finish(figure, 380)
 
