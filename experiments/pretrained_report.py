@@ -4,7 +4,8 @@
     python experiments/pretrained_report.py --flagfile=experiments/flags/sensegen_watch.flags --exported=sensegen_watch
 
 The flagfile is that of the model's training. The samples are drawn with its seed; the log-likelihoods are the model's
-own, by its signature `score`. --report evaluates as `train --report` does; by default it is a quick report. Writes
+own, by its signature `score`. --report evaluates as `train --report` does; by default it is a quick report, but for
+people: all windows stand for them. Writes
 report.html and report.json into experiments/runs/pretrained/NAME, and the figures into results/identity_NAME.json.
 """
 
@@ -15,19 +16,20 @@ import results
 from absl import flags
 
 from sensegen_tf import commands, data_flags
+from sensegen_tf.evaluation.settings import Settings
 
 FLAGS = flags.FLAGS
-# Series and, of each kind, at most so many real windows; fewer with a latent, whose scores cost more.
-SERIES, QUICK_SERIES, WINDOWS, LATENT_WINDOWS = 10_000, 2000, 10_000, 1000
+SERIES, QUICK_SERIES = 10_000, 2000
 _COLUMNS = ["measure", "value", "reference", "result", "name"]
 
 
-def scored(windows, model, most):
-    """At most so many windows, with their log-likelihoods under the model."""
-    windows = windows.subsample(most)
-    labels = windows.labels if model.card.labels else None
-    found = model.score(windows.values, label=labels)
-    return dataclasses.replace(windows, log_likelihood=found.total)
+def settings():
+    """A full report, or a quick one with as many real windows, for a subject may have one alone."""
+    full, quick = Settings(seed=FLAGS.seed), Settings.quick(FLAGS.seed)
+    if FLAGS.report:
+        return full
+    everybody = {name: getattr(full, name) for name in ("windows", "identity_windows")}
+    return dataclasses.replace(quick, networks=FLAGS.networks, identity_series=QUICK_SERIES, **everybody)
 
 
 def rows(scores, name):
@@ -52,7 +54,8 @@ def keep(card, dataset, report):
         f"identity_{card.name}",
         "benchmark",
         command=f"python experiments/pretrained_report.py --flagfile=experiments/flags/{card.name}.flags "
-        f"--exported={FLAGS.exported}{' --data_dir=FOLDER' * bool(FLAGS.data_dir)}{' --report' * FLAGS.report}",
+        f"--exported={FLAGS.exported}{' --data_dir=FOLDER' * bool(FLAGS.data_dir)}{' --report' * FLAGS.report}"
+        f"{f' --networks={FLAGS.networks}' * bool(FLAGS.networks)}",
         title=f"Whom samples of {card.name} pass for",
         machine=run_directory.machine(),
         seed=FLAGS.seed,
@@ -76,24 +79,31 @@ def keep(card, dataset, report):
 
 def main():
     import sensegen_tf
+    from sensegen_tf import assess
     from sensegen_tf.data.windows import WindowSet
     from sensegen_tf.evaluation import run
-    from sensegen_tf.evaluation.settings import Settings
     from sensegen_tf.models.presets import PRESETS
     from sensegen_tf.serving.export import attach_report
 
     model, dataset = sensegen_tf.load(FLAGS.exported), data_flags.load_dataset()
-    most = LATENT_WINDOWS if PRESETS[model.card.preset].generator.latent else WINDOWS
+    config, chosen = PRESETS[model.card.preset].generator, settings()
+
+    def score(windows):
+        return model.score(windows.values, label=windows.labels if model.card.labels else None).total
+
+    def real(windows):
+        return windows and assess.scored(windows.subsample(chosen.windows), score, config)
+
     samples = model.sample(SERIES if FLAGS.report else QUICK_SERIES, length=dataset.length, seed=FLAGS.seed)
     known = {"rate": dataset.rate, "channels": dataset.channels, "units": dataset.units}
     synthetic = WindowSet(name=f"samples of {model.card.name}", values=samples.values, labels=samples.labels, **known)
     written = run.evaluate(
-        scored(dataset.training, model, most),
+        real(dataset.training),
         synthetic,
         folder=os.path.join(results.RUNS, "pretrained", model.card.name),
-        test=scored(dataset.test, model, most),
-        heldout=dataset.heldout and scored(dataset.heldout, model, most),
-        settings=Settings(seed=FLAGS.seed) if FLAGS.report else Settings.quick(FLAGS.seed),
+        test=real(dataset.test),
+        heldout=real(dataset.heldout),
+        settings=chosen,
     )
     attach_report(model.version, written.description)
     keep(model.card, dataset, written.description)
@@ -106,5 +116,6 @@ if __name__ == "__main__":
 
     with commands.topic("Exported model"):
         flags.DEFINE_string("exported", None, "folder of an exported model, or the name of a pretrained one")
+        flags.DEFINE_integer("networks", 0, "repeats of the utility with a network, in a quick report", lower_bound=0)
     commands.required("exported")
     commands.run(main)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from sensegen_tf.data.windows import WindowSet
+from sensegen_tf.data.windows import WindowSet, evenly_spaced
 from sensegen_tf.errors import InputError
 from sensegen_tf.evaluation import run as evaluation
 from sensegen_tf.evaluation.metrics import fidelity
 from sensegen_tf.evaluation.settings import Settings
 from sensegen_tf.generation.model import Model
+from sensegen_tf.models.config import GeneratorConfig
 from sensegen_tf.training.callback import Callback
 from sensegen_tf.training.progress import summary_writer
 from sensegen_tf.training.run import Run
 
 # Series that are sampled for the picture and its figures, and real windows that are measured beside them.
 _PICTURE_SERIES, _PICTURE_WINDOWS = 512, 8192
-# Series that are sampled for the report and for a quick one, and most real windows of either kind beside them.
-_REPORT_SERIES, _QUICK_REPORT_SERIES, _REPORT_WINDOWS = 10_000, 2000, 10_000
-# The same with a latent, since every window is then scored under many.
-_LATENT_REPORT_WINDOWS = 1000
+# Series that are sampled for the report and for a quick one.
+_REPORT_SERIES, _QUICK_REPORT_SERIES = 10_000, 2000
+# Most windows of a kind whose likelihood is computed where there is a latent, since it is then computed under many.
+_LATENT_SCORES = 1000
 # Windows of each kind in the pictures along a training, and about how many pictures at most: each takes a second.
 _PREVIEW_WINDOWS, _PREVIEWS = 64, 20
 
@@ -39,6 +43,20 @@ def sample_windows(version: str, run: Run, *, count: int, seed: int) -> WindowSe
         channels=run.dataset.channels,
         units=run.dataset.units,
     )
+
+
+def scored(windows: WindowSet, score: Callable[[WindowSet], Any], config: GeneratorConfig) -> WindowSet:
+    """Windows with their log-likelihoods; of a generator with a latent those of some of them, evenly spaced.
+
+    Args:
+      windows: in memory.
+      score: the log-likelihoods [N] of windows.
+      config: of the generator.
+    """
+    rows = evenly_spaced(windows.count, _LATENT_SCORES if config.latent else windows.count)
+    found = np.full(windows.count, np.nan)
+    found[rows] = score(windows.take(rows))
+    return dataclasses.replace(windows, log_likelihood=found)
 
 
 def compare_spectra(run: Run, synthetic: WindowSet) -> dict[str, Any]:
@@ -128,16 +146,14 @@ def report(run: Run, version: str, *, quick: bool = False) -> evaluation.Written
     if not run.complete:
         raise InputError(f"{run.path} no longer holds the end of this run, so it cannot be evaluated")
     dataset, seed = run.dataset, run.config.learning.seed
+    settings = Settings.quick(seed) if quick else Settings(seed=seed)
 
     def real(name, split):
-        most = _LATENT_REPORT_WINDOWS if run.trainer.generator.latent_size else _REPORT_WINDOWS
-        windows = split.subsample(most)
+        windows = scored(split.subsample(settings.windows), run.log_likelihood, run.config.generator)
         labels = windows.labels if windows.labels is not None and all(windows.labels) else None
         known = {"rate": windows.rate, "channels": windows.channels, "units": windows.units}
-        scored = run.log_likelihood(windows)
-        return WindowSet(
-            name=name, values=windows.values, subjects=windows.subjects, labels=labels, log_likelihood=scored, **known
-        )
+        known |= {"subjects": windows.subjects, "log_likelihood": windows.log_likelihood}
+        return WindowSet(name=name, values=windows.values, labels=labels, **known)
 
     count = _QUICK_REPORT_SERIES if quick else _REPORT_SERIES
     heldout = None
@@ -149,5 +165,5 @@ def report(run: Run, version: str, *, quick: bool = False) -> evaluation.Written
         folder=os.path.join(run.path, "report"),
         test=real("windows of the test subjects", dataset.test),
         heldout=heldout,
-        settings=Settings.quick(seed) if quick else Settings(seed=seed),
+        settings=settings,
     )

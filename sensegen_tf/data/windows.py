@@ -69,7 +69,7 @@ class WindowSet:
       units: C units; where empty, "1" each.
       subjects: N strings, or None where nobody knows.
       labels: N strings, "" where a window has none; None where no window has one.
-      log_likelihood: a model's log-likelihood of each window, float [N], nats; or None.
+      log_likelihood: a model's log-likelihood of each window, float [N], nats, NaN where it was not computed; or None.
 
     Raises:
       InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
@@ -130,7 +130,7 @@ class WindowSet:
         if self.log_likelihood is not None:
             if self.log_likelihood.dtype.kind not in "fiu":
                 raise InputError(f"{self.name}: log_likelihood holds no numbers")
-            if not np.isfinite(self.log_likelihood).all():
+            if np.isinf(self.log_likelihood).any():
                 raise InputError(f"{self.name}: a log-likelihood is not finite")
 
     @property

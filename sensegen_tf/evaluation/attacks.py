@@ -125,15 +125,16 @@ class Attacks:
         return privacy.density_attack(**features, **of, seed=self._settings.seed)
 
     def _likelihood_attack(self):
-        if self._training.log_likelihood is None or self._test.log_likelihood is None:
+        given, subjects = [], []
+        for kind, windows in (("training", self._training), ("test", self._test)):
+            scores = np.full(windows.count, np.nan) if windows.log_likelihood is None else windows.log_likelihood
+            given.append(scores[~np.isnan(scores)])
+            subjects.append(self._subjects(kind)[~np.isnan(scores)])
+        if not all(map(len, given)):
             self._missing["likelihood"] = "no log_likelihood came with the windows of training and test subjects"
             return []
         return privacy.likelihood_attack(
-            self._training.log_likelihood,
-            self._test.log_likelihood,
-            member_subjects=self._subjects("training"),
-            other_subjects=self._subjects("test"),
-            seed=self._settings.seed,
+            *given, member_subjects=subjects[0], other_subjects=subjects[1], seed=self._settings.seed
         )
 
     def _impersonations(self):

@@ -49,7 +49,7 @@ def test_labels_that_are_all_empty_are_none():
         ({"subjects": ["a"] * 3}, "3 subjects for 4 windows"),
         ({"labels": ["a"] * 5}, "5 labels for 4 windows"),
         ({"log_likelihood": np.zeros([4, 1])}, r"log_likelihood of shape \(4, 1\) for 4 windows"),
-        ({"log_likelihood": [0, 0, np.inf, 0]}, "a log-likelihood is not finite"),
+        ({"log_likelihood": [0, 0, np.inf, np.nan]}, "a log-likelihood is not finite"),
         ({"log_likelihood": ["high"] * 4}, "log_likelihood holds no numbers"),
     ],
 )

@@ -81,3 +81,22 @@ def test_a_run_shows_progress_and_writes_the_report(tmp_path, capsys):
     assert written.path == str(tmp_path / "report.html") and (tmp_path / "report.json").exists()
     assert "Do the samples look real?" in written.summary and written.description["schema"] == 2
     assert "100%" in capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+
+
+def test_windows_whose_likelihood_was_not_computed_take_no_part_in_its_attack():
+    rng, every = np.random.default_rng(0), np.arange(REAL.count) % 3 == 0
+    scores = [rng.normal(size=each.count) for each in (REAL, TEST)]
+    areas = []
+    for known in (every, ~every):
+        sets = [
+            dataclasses.replace(windows, log_likelihood=np.where(known[: windows.count], found, np.nan))
+            for windows, found in zip((REAL, TEST), scores, strict=True)
+        ]
+        found = evaluate(sets[0], SYNTHETIC, test=sets[1], settings=NOTHING)
+        areas.append(found.find("likelihood_auc").value)
+        member, other = (found[known[: len(found)]] for found in scores)
+        expected = np.mean(member[:, None] > other)
+        assert areas[-1] == pytest.approx(expected, abs=1e-6)
+    assert areas[0] != areas[1]
+    nothing = [dataclasses.replace(each, log_likelihood=np.full(each.count, np.nan)) for each in (REAL, TEST)]
+    assert "likelihood" in evaluate(nothing[0], SYNTHETIC, test=nothing[1], settings=NOTHING).missing
