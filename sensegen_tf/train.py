@@ -252,8 +252,7 @@ def _train(config, dataset, distribution):
     _print_results(run, results)
     if FLAGS.report or FLAGS.quick_report:
         written = assess.report(run, results["model"], quick=FLAGS.quick_report)
-        if not run.config.privacy:
-            export.attach_report(results["model"], written.description)
+        export.attach_report(results["model"], written.description)
         print(f"\n{written.summary}")
     return 0
 

@@ -70,7 +70,7 @@ def export_run(run: str | os.PathLike[str], model_dir: str | os.PathLike[str], *
         provenance=model_card.upgrade_flags(record.provenance),
         versions=record.versions,
         metrics={} if privacy else model_card.upgrade_metrics(record.metrics[-1]),
-        report=_report(record.path),
+        report={} if privacy else _report(record.path),
         privacy=privacy,
         signatures=module.describe(),
     )
@@ -106,6 +106,8 @@ def _without_subjects(data):
 def attach_report(version: str | os.PathLike[str], report: Mapping[str, Any]) -> None:
     """Writes the card of an exported version again, with the figures of a report of its samples.
 
+    The card of a model with a guarantee stays as it is: the guarantee does not cover what was measured on recordings.
+
     Args:
       version: its folder.
       report: the content of `report.json`.
@@ -113,8 +115,9 @@ def attach_report(version: str | os.PathLike[str], report: Mapping[str, Any]) ->
     Raises:
       InputError: there is no card, or the report lacks its verdict or its scores.
     """
-    card = model_card.read_card(version)
-    model_card.write_card(version, dataclasses.replace(card, report=model_card.select_report(report)))
+    card, selected = model_card.read_card(version), model_card.select_report(report)
+    if not card.privacy:
+        model_card.write_card(version, dataclasses.replace(card, report=selected))
 
 
 def _report(run):

@@ -135,6 +135,15 @@ def test_a_report_is_attached_to_a_version_that_was_exported(card, tmp_path):
     assert error.value.fields == ("verdict",)
 
 
+def test_a_card_with_a_guarantee_takes_no_figures_of_recordings(card, tmp_path):
+    card = dataclasses.replace(
+        card, privacy={"words": "Hardly more.", "covered": ["weights"], "not_covered": ["reports"]}
+    )
+    model_card.write_card(str(tmp_path), card)
+    export.attach_report(str(tmp_path), REPORT)
+    assert model_card.read_card(str(tmp_path)) == card
+
+
 def test_a_report_of_version_0_1_is_taken_too():
     rest = {name: value for name, value in SCORE.items() if not name.startswith("reference")}
     floor = {"floor": 0.1, "floor_low": -0.1, "floor_high": 0.3}
