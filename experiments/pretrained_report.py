@@ -92,7 +92,7 @@ def main():
         return model.score(windows.values, label=windows.labels if model.card.labels else None).total
 
     def real(windows):
-        return windows and assess.scored(windows.subsample(chosen.windows), score, config)
+        return windows and assess.scored(windows.subsample(chosen.windows), score, config=config)
 
     samples = model.sample(SERIES if FLAGS.report else QUICK_SERIES, length=dataset.length, seed=FLAGS.seed)
     known = {"rate": dataset.rate, "channels": dataset.channels, "units": dataset.units}

@@ -108,7 +108,7 @@ class Sets:
     def dataset(self, variant):
         """The `Dataset` of a case, cut as training cuts the table."""
         from sensegen_tf.data import sources, split, windows
-        from sensegen_tf.data.sources.table import TableConfig
+        from sensegen_tf.data.sources.columns import TableConfig
 
         name, length = variant.split("_")
         path = os.path.join(results.RUNS, self._name, f"{name}.npz")

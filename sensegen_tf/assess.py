@@ -45,7 +45,7 @@ def sample_windows(version: str, run: Run, *, count: int, seed: int) -> WindowSe
     )
 
 
-def scored(windows: WindowSet, score: Callable[[WindowSet], Any], config: GeneratorConfig) -> WindowSet:
+def scored(windows: WindowSet, score: Callable[[WindowSet], Any], *, config: GeneratorConfig) -> WindowSet:
     """Windows with their log-likelihoods; of a generator with a latent those of some of them, evenly spaced.
 
     Args:
@@ -149,7 +149,7 @@ def report(run: Run, version: str, *, quick: bool = False) -> evaluation.Written
     settings = Settings.quick(seed) if quick else Settings(seed=seed)
 
     def real(name, split):
-        windows = scored(split.subsample(settings.windows), run.log_likelihood, run.config.generator)
+        windows = scored(split.subsample(settings.windows), run.log_likelihood, config=run.config.generator)
         labels = windows.labels if windows.labels is not None and all(windows.labels) else None
         known = {"rate": windows.rate, "channels": windows.channels, "units": windows.units}
         known |= {"subjects": windows.subjects, "log_likelihood": windows.log_likelihood}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from sensegen_tf import commands
+from sensegen_tf.data.clock import UNITS
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import files_in
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FLAGS
 
-_OF_COLUMNS = ("time_column", "gap_seconds", "subject_column", "label_column")
-_OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, "array")
+_OF_TIME = ("time_unit", "time_format", "gap_seconds")
+_OF_COLUMNS = ("time_column", *_OF_TIME, "subject_column", "session_column", "label_column", "missing")
+_OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, "longest_gap_seconds", "array")
 # A prepared set has been cut and split already.
 _SETTLED_BY_PREPARE = (
     "channels",
@@ -69,12 +71,27 @@ def define_columns() -> None:
     """Defines the flags that say what the columns of a table and the arrays of an NPZ mean."""
     flags.DEFINE_list("units", [], "units of the channels")
     flags.DEFINE_float("rate_hz", None, "samples a second, where neither a --time_column nor the file says it")
-    flags.DEFINE_string("time_column", "", "column of the time, in seconds or as timestamps; gaps split recordings")
+    flags.DEFINE_string("time_column", "", "column of the time: numbers, timestamps or texts; gaps split recordings")
+    flags.DEFINE_enum("time_unit", "auto", ["auto", *UNITS], "of the numbers of --time_column; days of a spreadsheet")
+    flags.DEFINE_string("time_format", "", "of the texts of --time_column, such as %d.%m.%Y %H:%M:%S.%f")
     flags.DEFINE_float("gap_seconds", None, "a longer step of time is a gap; by default 10 usual steps")
     flags.DEFINE_string("subject_column", "", "column of the subject; by default each file is one subject")
+    flags.DEFINE_string("session_column", "", "column of the session; a change starts another recording")
     flags.DEFINE_string("label_column", "", "column of the label")
     flags.DEFINE_string("array", "", "name of the array in an NPZ that holds several")
-    commands.only_with("gap_seconds", lambda given: bool(given.time_column), what="--time_column")
+    flags.DEFINE_enum(
+        "missing",
+        "refuse",
+        ["refuse", "cut", "interpolate"],
+        "empty cells and NaN: cut starts another recording behind them, interpolate fills short ones",
+    )
+    flags.DEFINE_float(
+        "longest_gap_seconds", 0.1, "longest stretch of missing values that is interpolated; others are cut out"
+    )
+    commands.only_with(_OF_TIME, lambda given: bool(given.time_column), what="--time_column")
+    commands.only_with(
+        "longest_gap_seconds", lambda given: given.missing == "interpolate", what="--missing=interpolate"
+    )
 
 
 def _define_windows():
@@ -139,7 +156,7 @@ def _samples(seconds_flag, samples_flag, rate):
 def load_collection() -> "Collection":
     """The recordings that the flags ask for."""
     from sensegen_tf.data import sources
-    from sensegen_tf.data.sources.table import TableConfig
+    from sensegen_tf.data.sources.columns import TableConfig
 
     if FLAGS.source == "table" and os.path.exists(FLAGS.data_dir):
         check_columns(FLAGS.data_dir)

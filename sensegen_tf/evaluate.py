@@ -44,7 +44,7 @@ commands.required("real", "synthetic", "output")
 def _read():
     """The windows of --real, --synthetic and --test, or None; what a file does not say is taken from --real."""
     from sensegen_tf.data import records, window_files
-    from sensegen_tf.data.sources.table import TableConfig
+    from sensegen_tf.data.sources.columns import TableConfig
 
     table = commands.from_flags(TableConfig, resample_hz=None)
     test_path = FLAGS.test or (FLAGS.real if records.is_prepared(FLAGS.real) else None)

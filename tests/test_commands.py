@@ -115,8 +115,11 @@ def test_a_configuration_comes_from_the_flags_of_its_fields(small):
 @pytest.mark.parametrize(
     ("module", "configs"),
     [
-        ("data.__main__", ["data.sources.SourceConfig", "data.sources.table.TableConfig", "data.windows.WindowConfig"]),
-        ("evaluate", ["data.sources.table.TableConfig", "evaluation.settings.Settings"]),
+        (
+            "data.__main__",
+            ["data.sources.SourceConfig", "data.sources.columns.TableConfig", "data.windows.WindowConfig"],
+        ),
+        ("evaluate", ["data.sources.columns.TableConfig", "evaluation.settings.Settings"]),
         ("train", ["training.learning.LearningConfig", "data.windows.WindowConfig"]),
         ("sample", ["generation.shards.Plan", "generation.ray_engine.RayConfig"]),
     ],

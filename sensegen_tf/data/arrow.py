@@ -14,6 +14,7 @@ def pyarrow(path: str | os.PathLike[str]) -> ModuleType:
     """
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.csv
         import pyarrow.parquet
     except ImportError as error:

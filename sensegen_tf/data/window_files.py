@@ -10,8 +10,10 @@ import numpy as np
 
 from sensegen_tf.data import records
 from sensegen_tf.data.recording import check_alike, find_channels
-from sensegen_tf.data.sources import native, table
+from sensegen_tf.data.sources import native, npz
+from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.sources.prepared import open_prepared
+from sensegen_tf.data.sources.table import table
 from sensegen_tf.data.split import cut
 from sensegen_tf.data.windows import WindowConfig, WindowSet
 from sensegen_tf.errors import InputError
@@ -33,7 +35,7 @@ class _Found:
 
 def read_windows(
     path: str | os.PathLike[str],
-    config: table.TableConfig,
+    config: TableConfig,
     *,
     length: int | None = None,
     split: str = "training",
@@ -78,7 +80,7 @@ def _read(path, config, length, split):
     elif columns := native.sample_columns(path):
         recordings = native.read_samples(path, columns).recordings
     else:
-        recordings = table.table(path, config).recordings
+        recordings = table(path, config).recordings
     if config.channels:
         recordings = [recording.select(config.channels) for recording in recordings]
     return _from_recordings(path, recordings, length)
@@ -129,8 +131,8 @@ def _repeated(subjects):
 
 
 def _read_npz(path, config, length):
-    arrays = table.read_npz(path)
-    values = table.npz_array(arrays, config.array if config.array in arrays else "", path=path)
+    arrays = npz.read_npz(path)
+    values = npz.npz_array(arrays, config.array if config.array in arrays else "", path=path)
     if values.ndim == 2 and length is None:
         raise _uncut(f"{path} holds one long series {values.shape}")
     values = values[None] if values.ndim == 2 else values

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sensegen_tf.data import records
+from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.sources.prepared import write_prepared
-from sensegen_tf.data.sources.table import TableConfig
 from sensegen_tf.data.window_files import read_windows
 from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError

@@ -83,7 +83,7 @@ def test_a_run_shows_progress_and_writes_the_report(tmp_path, capsys):
     assert "100%" in capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
 
 
-def test_windows_whose_likelihood_was_not_computed_take_no_part_in_its_attack():
+def test_windows_without_a_likelihood_take_no_part_in_its_attack():
     rng, every = np.random.default_rng(0), np.arange(REAL.count) % 3 == 0
     scores = [rng.normal(size=each.count) for each in (REAL, TEST)]
     areas = []

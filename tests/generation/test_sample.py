@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sensegen_tf.data.sources.table import TableConfig
+from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.window_files import read_windows
 from sensegen_tf.errors import InputError
 from sensegen_tf.generation import local, writers

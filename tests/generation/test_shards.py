@@ -17,7 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from sensegen_tf.data.sources import SourceConfig, load
-from sensegen_tf.data.sources.table import TableConfig
+from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.window_files import read_windows
 from sensegen_tf.errors import InputError
 from sensegen_tf.generation import shards

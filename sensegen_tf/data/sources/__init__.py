@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sensegen_tf.data import sensor
 from sensegen_tf.data.recording import Collection, check_alike
 from sensegen_tf.data.sources import demo, har, native, simulated, table, wfdb
+from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.errors import InputError
 
 
@@ -32,7 +33,7 @@ class SourceConfig:
     labels: tuple[str, ...] = ()
     skip_seconds: float = 0.0
     resample_hz: float | None = None
-    table: table.TableConfig = dataclasses.field(default_factory=table.TableConfig)
+    table: TableConfig = dataclasses.field(default_factory=TableConfig)
 
 
 SOURCES: dict[str, Callable[[SourceConfig], Collection]] = {

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sensegen_tf.data.sources import SourceConfig, load
-from sensegen_tf.data.sources.table import TableConfig, table
+from sensegen_tf.data.sources.columns import TableConfig
+from sensegen_tf.data.sources.table import table
 from sensegen_tf.errors import InputError
 from tests.data.making import span
 
@@ -118,7 +119,11 @@ def test_empty_subjects_labels_and_moments(tmp_path):
         ("x,y\n1,2\n", {"channels": ("x", "y", "z", "q")}, "has no column z; it has x, y"),
         ("x,y,x\n1,2,3\n", {}, "has more than one column x; it has x, y, x"),
         ("x,y\n1,2\n", {"rate_hz": 0.0}, "rate_hz must be above 0"),
-        ("x,y,t\n1,2,5\n1,2,9\n", {"time_column": "t", "gap_seconds": 1.0}, "no two rows follow each other"),
+        (
+            "x,y,t\n1,2,5\n1,2,9\n",
+            {"time_column": "t", "time_unit": "s", "gap_seconds": 1.0},
+            "no two rows follow each other",
+        ),
         ("x,y\n1,2\n", {"channels": ()}, "name the columns to read with channels; it has x, y"),
         ("x,y\n1,2\n", {"units": ("g",)}, "units has 1 entries, but there are 2 channels"),
         ("x,y,t\n1,2,5\n1,2,4\n", {"time_column": "t"}, "time does not increase from data row 1 to 2 in column t"),

@@ -1,0 +1,76 @@
+"""What the columns of a table, or the arrays of an NPZ, mean."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from sensegen_tf.data.clock import UNITS
+from sensegen_tf.errors import InputError
+
+MISSING = ("refuse", "cut", "interpolate")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TableConfig:
+    """What the columns of a table mean.
+
+    Attributes:
+      channels: channel columns; for an NPZ without `channels` the names of the last axis.
+      units: of the channels, one each; "1" for all where left out.
+      rate_hz: samples a second; None to take it from the time column (or from `rate` in an NPZ).
+      time_column: numbers, timestamps or texts, see `data.clock` and `data.moments`.
+      time_unit: of the numbers of the time column, of `data.clock.UNITS`; "auto" to find it.
+      time_format: of the texts of the time column, as `datetime.strptime` takes it; "" to find it.
+      gap_seconds: a step of time longer than this starts another recording; None for 10 usual steps.
+      subject_column, label_column: text or numbers; "" where there is none.
+      session_column: text or numbers, a change of which starts another recording; "" where there is none.
+      missing: what is done with empty cells and NaN in the channels: "refuse", "cut" (another recording starts behind
+        them), or "interpolate" between the values around them, where they last `longest_gap_seconds` at most, and
+        otherwise cut.
+      longest_gap_seconds: see `missing`; above 0.
+      array: of an NPZ; "" where it holds one array of two or three dimensions.
+      resample_hz: given where the recordings are to be resampled, so that irregular sampling may be interpolated; None
+        to refuse it.
+
+    Raises:
+      InputError: a rate or a gap that is not above 0, or an unknown unit.
+    """
+
+    channels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    rate_hz: float | None = None
+    time_column: str = ""
+    time_unit: str = "auto"
+    time_format: str = ""
+    gap_seconds: float | None = None
+    subject_column: str = ""
+    session_column: str = ""
+    label_column: str = ""
+    missing: str = "refuse"
+    longest_gap_seconds: float = 0.1
+    array: str = ""
+    resample_hz: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rate_hz", "gap_seconds", "longest_gap_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise InputError(f"{name} must be above 0, got {value}", fields=[name])
+        if self.missing not in MISSING:
+            raise InputError(f"missing must be {' or '.join(MISSING)}, got {self.missing}", fields=["missing"])
+        if self.time_unit not in ("auto", *UNITS):
+            raise InputError(
+                f"time_unit must be auto or one of {', '.join(UNITS)}, got {self.time_unit}", fields=["time_unit"]
+            )
+
+    def units_of(self, count: int) -> tuple[str, ...]:
+        """The units of so many channels.
+
+        Raises:
+          InputError: there are more or fewer.
+        """
+        if self.units and len(self.units) != count:
+            raise InputError(f"units has {len(self.units)} entries, but there are {count} channels", fields=["units"])
+        return self.units or ("1",) * count
