@@ -7,8 +7,8 @@ from absl import flags
 
 from sensegen_tf import commands
 from sensegen_tf.data.clock import UNITS
+from sensegen_tf.data.dialect import DECIMALS, DELIMITERS
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import files_in
 
 if TYPE_CHECKING:
     from sensegen_tf.data.dataset import Dataset
@@ -18,7 +18,9 @@ FLAGS = flags.FLAGS
 
 _OF_TIME = ("time_unit", "time_format", "gap_seconds")
 _OF_COLUMNS = ("time_column", *_OF_TIME, "subject_column", "session_column", "label_column", "missing")
-_OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, "longest_gap_seconds", "array")
+_OF_TEXTS = ("delimiter", "decimal", "encoding", "skip_lines", "column_names")
+_OF_TEXT_FILES = (".csv", ".tsv", ".txt", ".dat", ".log")
+_OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, *_OF_TEXTS, "path_pattern", "longest_gap_seconds", "array")
 # A prepared set has been cut and split already.
 _SETTLED_BY_PREPARE = (
     "channels",
@@ -71,6 +73,17 @@ def define_columns() -> None:
     """Defines the flags that say what the columns of a table and the arrays of an NPZ mean."""
     flags.DEFINE_list("units", [], "units of the channels")
     flags.DEFINE_float("rate_hz", None, "samples a second, where neither a --time_column nor the file says it")
+    flags.DEFINE_enum("delimiter", "auto", ["auto", *DELIMITERS], "between the cells of a text file; space: any")
+    flags.DEFINE_enum("decimal", "auto", ["auto", *DECIMALS], "mark of a text file")
+    flags.DEFINE_string("encoding", "auto", "of a text file, such as utf-8 or cp1252")
+    flags.DEFINE_integer("skip_lines", None, "lines of a text file before its table; by default found", lower_bound=0)
+    flags.DEFINE_list("column_names", [], "names of the columns of a text file, where it has none")
+    flags.DEFINE_string(
+        "path_pattern",
+        "",
+        "what the end of a file's path says, such as {label}_{trial}/sub_{subject}.csv; subject, session and label are "
+        "taken, and files that it does not match are left out",
+    )
     flags.DEFINE_string("time_column", "", "column of the time: numbers, timestamps or texts; gaps split recordings")
     flags.DEFINE_enum("time_unit", "auto", ["auto", *UNITS], "of the numbers of --time_column; days of a spreadsheet")
     flags.DEFINE_string("time_format", "", "of the texts of --time_column, such as %d.%m.%Y %H:%M:%S.%f")
@@ -134,10 +147,19 @@ def check_columns(*paths: str) -> None:
     Raises:
       InputError: a flag was given that has no effect.
     """
-    names = [name for path in paths for name in (files_in(path, "*") if os.path.isdir(path) else [path])]
-    suffixes = {os.path.splitext(name)[1].lower() for name in names}
-    if not suffixes & {".csv", ".parquet"}:
-        commands.refuse(_OF_COLUMNS, "with CSV or Parquet files")
+    from sensegen_tf.data.paths import suffix
+
+    names = [
+        name
+        for path in paths
+        for _, _, inside in (os.walk(path) if os.path.isdir(path) else [("", [], [path])])
+        for name in inside
+    ]
+    suffixes = {suffix(name) for name in names}
+    if not suffixes & {*_OF_TEXT_FILES, ".parquet"}:
+        commands.refuse(_OF_COLUMNS, "with text or Parquet files")
+    if not suffixes & set(_OF_TEXT_FILES):
+        commands.refuse(_OF_TEXTS, "with text files")
     if ".npz" not in suffixes:
         commands.refuse(["array"], "with NPZ files")
 

@@ -189,7 +189,7 @@ def test_help_of_the_commands_shows_the_flags_that_they_use(module, required, sh
             "evaluate",
             [],
             {"real": "r.npz", "synthetic": "s.npz", "output": "o", "subject_column": "s"},
-            "--subject_column: only with CSV or Parquet files",
+            "--subject_column: only with text or Parquet files",
         ),
         ("export", [], {"checkpoint": "nothing", "model_dir": "m"}, "nothing"),
         ("data", ["download", "hapt"], {"data_dir": "d", "stride": 5}, "--stride: only with"),

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from sensegen_tf.data.clock import UNITS
+from sensegen_tf.data.dialect import DECIMALS, DELIMITERS
 from sensegen_tf.errors import InputError
 
 MISSING = ("refuse", "cut", "interpolate")
@@ -20,6 +21,12 @@ class TableConfig:
       channels: channel columns; for an NPZ without `channels` the names of the last axis.
       units: of the channels, one each; "1" for all where left out.
       rate_hz: samples a second; None to take it from the time column (or from `rate` in an NPZ).
+      delimiter: of a text file, of `data.dialect.DELIMITERS`; "auto" to find it.
+      decimal: "point" or "comma"; "auto" to find it.
+      encoding: of a text file, as Python calls it; "auto" to find it.
+      skip_lines: of a text file, before its table; None to find them.
+      column_names: of a text file that has none, or in the place of its own.
+      path_pattern: what the paths of files say, see `data.paths`; "" for nothing.
       time_column: numbers, timestamps or texts, see `data.clock` and `data.moments`.
       time_unit: of the numbers of the time column, of `data.clock.UNITS`; "auto" to find it.
       time_format: of the texts of the time column, as `datetime.strptime` takes it; "" to find it.
@@ -41,6 +48,12 @@ class TableConfig:
     channels: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     rate_hz: float | None = None
+    delimiter: str = "auto"
+    decimal: str = "auto"
+    encoding: str = "auto"
+    skip_lines: int | None = None
+    column_names: tuple[str, ...] = ()
+    path_pattern: str = ""
     time_column: str = ""
     time_unit: str = "auto"
     time_format: str = ""
@@ -58,12 +71,18 @@ class TableConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
                 raise InputError(f"{name} must be above 0, got {value}", fields=[name])
-        if self.missing not in MISSING:
-            raise InputError(f"missing must be {' or '.join(MISSING)}, got {self.missing}", fields=["missing"])
-        if self.time_unit not in ("auto", *UNITS):
-            raise InputError(
-                f"time_unit must be auto or one of {', '.join(UNITS)}, got {self.time_unit}", fields=["time_unit"]
-            )
+        known = {
+            "missing": MISSING,
+            "time_unit": ("auto", *UNITS),
+            "delimiter": ("auto", *DELIMITERS),
+            "decimal": ("auto", *DECIMALS),
+        }
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                message = f"{name} must be one of {', '.join(values)}, got {getattr(self, name)}"
+                raise InputError(message, fields=[name])
+        if self.skip_lines is not None and self.skip_lines < 0:
+            raise InputError(f"skip_lines must be at least 0, got {self.skip_lines}", fields=["skip_lines"])
 
     def units_of(self, count: int) -> tuple[str, ...]:
         """The units of so many channels.

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import numpy as np
 
-from sensegen_tf.data import clock, moments
+from sensegen_tf.data import clock, dialect, moments, paths
 from sensegen_tf.data.arrow import pyarrow
 from sensegen_tf.data.recording import Collection
 from sensegen_tf.data.sources import npz
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.sources.rows import Read, Rows, recordings
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import files_in
 
 _TERMS = "the owner's own"
+# Most files that a note names.
+_SHOWN = 10
 
 
 def table(path: str, config: TableConfig) -> Collection:
-    """Recordings from a file, or from every `.csv`, `.parquet` and `.npz` file of a folder.
+    """Recordings from a file, or from all files of a folder and the folders in it that have a known suffix.
 
     Args:
       path: file or folder.
@@ -31,49 +33,74 @@ def table(path: str, config: TableConfig) -> Collection:
     Raises:
       InputError: what is wrong, with file, line or row, and column.
     """
+    notes: list[str] = []
     if os.path.isdir(path):
-        paths = sorted(p for suffix in _READERS for p in files_in(path, f"*{suffix}"))
-        if not paths:
-            raise InputError(f"{path} holds no {', '.join(_READERS)} file")
+        folder = paths.files_below(path, tuple(_READERS), pattern=config.path_pattern)
+        files = folder.files
+        if folder.left_out:
+            shown = ", ".join(folder.left_out[:_SHOWN]) + ", ..." * (len(folder.left_out) > _SHOWN)
+            notes.append(f"{len(folder.left_out)} files of {path} were not read: {shown}")
     else:
-        paths = [path]
-    found = [_read(each, config) for each in paths]
-    notes = tuple(dict.fromkeys(note for each in found for note in each.notes))
-    return Collection(recordings=[one for each in found for one in each.recordings], terms=_TERMS, notes=notes)
+        files = [paths.Located(path, paths.stem(path), _parts(path, config))]
+    found = [_read(each, config) for each in files]
+    notes += dict.fromkeys(note for each in found for note in each.notes)
+    return Collection(recordings=[one for each in found for one in each.recordings], terms=_TERMS, notes=tuple(notes))
 
 
-def _read(path, config):
-    suffix = os.path.splitext(path)[1].lower()
+def _parts(path, config):
+    """What the pattern says of a file that was named itself."""
+    if not config.path_pattern:
+        return {}
+    matched = paths.compiled(config.path_pattern).search(path)
+    if not matched:
+        message = f"the path {path} does not end like path_pattern {config.path_pattern}"
+        raise InputError(message, fields=["path_pattern"])
+    return {part: text for part, text in matched.groupdict().items() if part in paths.PARTS}
+
+
+def _read(file, config):
+    suffix = paths.suffix(file.path)
     if suffix not in _READERS:
-        raise InputError(f"{path}: the suffix must be one of {', '.join(_READERS)}")
-    if not os.path.exists(path):
-        raise InputError(f"there is no file {path}")
-    if os.path.getsize(path) == 0:
-        raise InputError(f"{path} is empty")
-    return _READERS[suffix](path, config)
+        raise InputError(f"{file.path}: the suffix must be one of {', '.join(_READERS)}")
+    if not os.path.exists(file.path):
+        raise InputError(f"there is no file {file.path}")
+    if os.path.getsize(file.path) == 0:
+        raise InputError(f"{file.path} is empty")
+    return _READERS[suffix](file, config)
 
 
-def _from_npz(path, config):
-    return Read(npz.read(path, config), [])
+def _from_npz(file, config):
+    return Read(npz.read(file.path, config), [])
 
 
-def _from_csv(path, config):
-    arrow = pyarrow(path)
+def _from_text(file, config):
+    path, arrow = file.path, pyarrow(file.path)
+    how = {name: getattr(config, name) for name in ("delimiter", "decimal", "encoding", "skip_lines", "column_names")}
+    found = dialect.find(path, **how)
+    if not found.names:
+        raise InputError(
+            f"{path} has no line of names: its first row is {found.first!r}. Name its columns with column_names",
+            fields=["column_names"],
+        )
     types = {name: arrow.float64() for name in config.channels}
-    texts = (config.subject_column, config.session_column, config.label_column)
+    texts = [config.subject_column, config.session_column, config.label_column]
+    texts += [config.time_column] if config.time_format else []
     types |= {name: arrow.string() for name in texts if name}
-    if config.time_format:
-        types[config.time_column] = arrow.string()
+    names = [*found.names, *(f"column {number}" for number in range(len(found.names) + 1, found.columns + 1))]
     try:
         # One thread, since only then the errors name the row.
         columns = arrow.csv.read_csv(
-            path,
-            arrow.csv.ReadOptions(use_threads=False),
-            convert_options=arrow.csv.ConvertOptions(column_types=types, strings_can_be_null=False),
+            dialect.readable(path, found),
+            arrow.csv.ReadOptions(use_threads=False, skip_rows=found.skipped, column_names=names),
+            arrow.csv.ParseOptions(delimiter=found.readable_delimiter),
+            arrow.csv.ConvertOptions(column_types=types, strings_can_be_null=False, decimal_point=found.decimal),
         )
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
-    return _from_columns(path, columns, config)
+    if found.units and not config.units:
+        units = dict(zip(found.names, found.units, strict=True))
+        config = dataclasses.replace(config, units=tuple(units.get(name) or "1" for name in config.channels))
+    return _from_columns(file, columns, config)
 
 
 def parquet_columns(path: str) -> list[str]:
@@ -89,18 +116,19 @@ def parquet_columns(path: str) -> list[str]:
         raise InputError(f"cannot read {path}: {error}") from error
 
 
-def _from_parquet(path, config):
-    arrow = pyarrow(path)
+def _from_parquet(file, config):
+    path, arrow = file.path, pyarrow(file.path)
     try:
         columns = arrow.parquet.read_table(path)
     except (arrow.ArrowException, OSError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
-    return _from_columns(path, columns, config)
+    return _from_columns(file, columns, config)
 
 
-def _from_columns(path, columns, config):
+def _from_columns(file, columns, config):
+    path = file.path
     _check_columns(path, columns, config)
-    subjects = _texts(columns, config.subject_column, os.path.splitext(os.path.basename(path))[0])
+    subjects = _texts(columns, config.subject_column, file.parts.get("subject", file.name))
     if not all(subjects):
         raise InputError(f"{path}, column {config.subject_column}: empty in data row {list(subjects).index('') + 1}")
     found, words = _clock(path, columns, config) if config.time_column else (None, "")
@@ -110,18 +138,15 @@ def _from_columns(path, columns, config):
         np.arange(1, len(columns) + 1),
         found,
         subjects,
-        _texts(columns, config.session_column, ""),
-        _texts(columns, config.label_column, ""),
+        _texts(columns, config.session_column, file.parts.get("session", "")),
+        _texts(columns, config.label_column, file.parts.get("label", "")),
     )
     read = recordings(rows, config)
     return Read(read.recordings, [*([f"{path}, column {config.time_column}: {words}"] if words else []), *read.notes])
 
 
 def _check_columns(path, columns, config):
-    try:
-        names = columns.column_names
-    except UnicodeDecodeError as error:
-        raise InputError(f"cannot read {path}: the names of its columns are not UTF-8 ({error})") from error
+    names = columns.column_names
     if not config.channels:
         raise InputError(
             f"{path}: name the columns to read with channels; it has {', '.join(names)}", fields=["channels"]
@@ -146,7 +171,7 @@ def _numbers(path, columns, name):
 def _texts(columns, name, default):
     if not name:
         return np.full(len(columns), default, object)
-    return np.array(["" if value is None else str(value) for value in columns.column(name).to_pylist()], object)
+    return np.array(["" if value is None else str(value).strip() for value in columns.column(name).to_pylist()], object)
 
 
 def _clock(path, columns, config):
@@ -178,4 +203,5 @@ def _clock(path, columns, config):
     return found, "" if found.unit == "seconds" else found.unit
 
 
-_READERS = {".csv": _from_csv, ".parquet": _from_parquet, ".npz": _from_npz}
+_TEXTS = (".csv", ".tsv", ".txt", ".dat", ".log")
+_READERS = {**dict.fromkeys(_TEXTS, _from_text), ".parquet": _from_parquet, ".npz": _from_npz}

@@ -140,7 +140,7 @@ def test_files_that_are_missing_or_of_another_kind(tmp_path):
         read(tmp_path / "a.csv")
     with pytest.raises(InputError, match="the suffix must be one of"):
         read(tmp_path / "a.xls")
-    with pytest.raises(InputError, match="holds no .csv, .parquet, .npz file"):
+    with pytest.raises(InputError, match="holds no .csv, .tsv, .txt, .dat, .log, .parquet, .npz file"):
         read(tmp_path)
     (tmp_path / "a.parquet").write_bytes(b"PAR1 nonsense")
     with pytest.raises(InputError, match=r"cannot read .*a\.parquet"):
