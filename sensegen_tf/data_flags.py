@@ -20,7 +20,11 @@ _OF_TIME = ("time_unit", "time_format", "gap_seconds")
 _OF_COLUMNS = ("time_column", *_OF_TIME, "subject_column", "session_column", "label_column", "missing")
 _OF_TEXTS = ("delimiter", "decimal", "encoding", "skip_lines", "column_names")
 _OF_TEXT_FILES = (".csv", ".tsv", ".txt", ".dat", ".log")
-_OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, *_OF_TEXTS, "path_pattern", "longest_gap_seconds", "array")
+_RECORDS = ("wfdb", "mitbih")
+_OF_WFDB = ("annotator", "subject_table", "record_column")
+# Of records they say what stands in --subject_table, or what is done where values are missing.
+_OF_BOTH = ("subject_column", "label_column", "column_names", "missing", "longest_gap_seconds")
+_OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, *_OF_TEXTS, "path_pattern", "array")
 # A prepared set has been cut and split already.
 _SETTLED_BY_PREPARE = (
     "channels",
@@ -45,7 +49,10 @@ def define() -> None:
         _define_recordings()
     with commands.topic("Your own tables"):
         define_columns()
-    commands.only_with(_OF_TABLES, lambda given: given.source == "table", what="--source=table")
+    alone = [name for name in _OF_TABLES if name not in _OF_BOTH]
+    commands.only_with(alone, lambda given: given.source == "table", what="--source=table")
+    commands.only_with(_OF_BOTH, lambda given: given.source in ("table", *_RECORDS), what="--source=table or wfdb")
+    commands.only_with(_OF_WFDB, lambda given: given.source in _RECORDS, what="--source=wfdb")
     with commands.topic("Windows and splits"):
         _define_windows()
         _define_splits()
@@ -55,10 +62,10 @@ def _define_recordings():
     flags.DEFINE_enum(
         "source",
         None,
-        ["watch", "ecg", "simulated_ecg", "hapt", "uci_har", "mitbih", "cinc2017", "table", "tfrecord"],
+        ["watch", "ecg", "simulated_ecg", "hapt", "uci_har", "mitbih", "cinc2017", "wfdb", "table", "tfrecord"],
         "recordings: watch (wrist IMU) and ecg (five minutes of ECG) are embedded; simulated_ecg is of 4,000 people "
-        "who do not exist; hapt, uci_har, mitbih and cinc2017 are public sets in --data_dir; table is your own CSV, "
-        "Parquet or NPZ; tfrecord is what `data prepare` or `sample` wrote",
+        "who do not exist; hapt, uci_har, mitbih and cinc2017 are public sets in --data_dir; wfdb is a folder of any "
+        "WFDB records; table is your own text files, Parquet or NPZ; tfrecord is what `data prepare` or `sample` wrote",
     )
     flags.DEFINE_string("data_dir", "", "folder (for table and tfrecord also a file) of the recordings")
     flags.DEFINE_list("channels", [], "names of the channels, in order; by default all (mitbih: MLII)")
@@ -66,6 +73,13 @@ def _define_recordings():
     flags.DEFINE_float(
         "skip_seconds", 0.0, "seconds to leave out at the start of every recording, while a sensor settles"
     )
+    flags.DEFINE_string("annotator", "atr", "of WFDB records: suffix of the files of their annotations")
+    flags.DEFINE_string(
+        "subject_table",
+        "",
+        "text file with a row a WFDB record, whose --subject_column and --label_column say what they are",
+    )
+    flags.DEFINE_string("record_column", "", "of --subject_table: a record's path or name; by default its first column")
     flags.DEFINE_float("resample_hz", None, "resample the recordings to this rate first (polyphase filter)")
 
 
@@ -179,11 +193,13 @@ def load_collection() -> "Collection":
     """The recordings that the flags ask for."""
     from sensegen_tf.data import sources
     from sensegen_tf.data.sources.columns import TableConfig
+    from sensegen_tf.data.sources.wfdb import WfdbConfig
 
     if FLAGS.source == "table" and os.path.exists(FLAGS.data_dir):
         check_columns(FLAGS.data_dir)
     table = commands.from_flags(TableConfig)
-    return sources.load(commands.from_flags(sources.SourceConfig, table=table))
+    records = commands.from_flags(WfdbConfig)
+    return sources.load(commands.from_flags(sources.SourceConfig, table=table, wfdb=records))
 
 
 def cut_collection(collection: "Collection") -> "Dataset":

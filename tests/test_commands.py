@@ -117,7 +117,12 @@ def test_a_configuration_comes_from_the_flags_of_its_fields(small):
     [
         (
             "data.__main__",
-            ["data.sources.SourceConfig", "data.sources.columns.TableConfig", "data.windows.WindowConfig"],
+            [
+                "data.sources.SourceConfig",
+                "data.sources.columns.TableConfig",
+                "data.sources.wfdb.WfdbConfig",
+                "data.windows.WindowConfig",
+            ],
         ),
         ("evaluate", ["data.sources.columns.TableConfig", "evaluation.settings.Settings"]),
         ("train", ["training.learning.LearningConfig", "data.windows.WindowConfig"]),

@@ -24,6 +24,7 @@ class SourceConfig:
       labels: labels to keep; empty for all, or for the source's usual ones.
       skip_seconds: of the start of every recording, while a sensor settles or is put on; at least 0.
       resample_hz: the rate to resample to; None to keep the source's.
+      wfdb: what is read beside the signals of WFDB records.
       table: what the columns of a table mean.
     """
 
@@ -33,6 +34,7 @@ class SourceConfig:
     labels: tuple[str, ...] = ()
     skip_seconds: float = 0.0
     resample_hz: float | None = None
+    wfdb: wfdb.WfdbConfig = dataclasses.field(default_factory=wfdb.WfdbConfig)
     table: TableConfig = dataclasses.field(default_factory=TableConfig)
 
 
@@ -42,7 +44,8 @@ SOURCES: dict[str, Callable[[SourceConfig], Collection]] = {
     "simulated_ecg": lambda config: simulated.ecg(),
     "hapt": lambda config: har.hapt(config.data_dir, config.channels, labels=config.labels),
     "uci_har": lambda config: har.uci_har(config.data_dir, config.channels),
-    "mitbih": lambda config: wfdb.mitbih(config.data_dir, config.channels),
+    "wfdb": lambda config: wfdb.records(config.data_dir, config.channels, config=config.wfdb, table=config.table),
+    "mitbih": lambda config: wfdb.mitbih(config.data_dir, config.channels, config=config.wfdb, table=config.table),
     "cinc2017": lambda config: wfdb.cinc2017(config.data_dir, config.labels),
     "table": lambda config: table.table(config.data_dir, config.table),
     "tfrecord": lambda config: native.read_series(config.data_dir),

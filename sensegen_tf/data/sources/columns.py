@@ -8,9 +8,8 @@ import numpy as np
 
 from sensegen_tf.data.clock import UNITS
 from sensegen_tf.data.dialect import DECIMALS, DELIMITERS
+from sensegen_tf.data.missing import HOW
 from sensegen_tf.errors import InputError
-
-MISSING = ("refuse", "cut", "interpolate")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,7 @@ class TableConfig:
             if value is not None and not 0 < value < np.inf:
                 raise InputError(f"{name} must be above 0, got {value}", fields=[name])
         known = {
-            "missing": MISSING,
+            "missing": HOW,
             "time_unit": ("auto", *UNITS),
             "delimiter": ("auto", *DELIMITERS),
             "decimal": ("auto", *DECIMALS),

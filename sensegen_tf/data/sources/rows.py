@@ -8,6 +8,7 @@ import numpy as np
 
 from sensegen_tf.data import clock
 from sensegen_tf.data.clock import Clock
+from sensegen_tf.data.missing import complete
 from sensegen_tf.data.recording import Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.errors import InputError
@@ -163,31 +164,11 @@ def _without_missing(rows, rate, config, notes):
             "missing=interpolate",
             fields=["missing"],
         )
-    rows = rows._replace(signals=rows.signals.copy())
     longest = config.longest_gap_seconds * rate if config.missing == "interpolate" else 0
-    for gap in _runs(missing):
-        # At the ends there is nothing to interpolate from.
-        if gap.start > 0 and gap.stop < len(missing) and gap.stop - gap.start <= longest:
-            _interpolate(rows.signals[gap.start - 1 : gap.stop + 1])
-            missing[gap] = False
-            notes.append(("interpolated", gap.stop - gap.start))
-        else:
-            notes.append(("cut out", gap.stop - gap.start))
-    return [rows.take(run) for run in _runs(~missing) if run.stop - run.start > 1]
-
-
-def _runs(marks):
-    """Slices of rows that carry a mark."""
-    edges = np.flatnonzero(np.diff(marks.astype(int), prepend=0, append=0)).reshape(-1, 2).tolist()
-    return [slice(start, stop) for start, stop in edges]
-
-
-def _interpolate(signals):
-    """Fills what is missing between the first and the last row, in place."""
-    at = np.arange(len(signals))
-    for channel in signals.T:
-        known = np.isfinite(channel)
-        channel[~known] = np.interp(at[~known], at[known], channel[known])
+    found = complete(rows.signals, longest=longest)
+    notes += [(how, count) for how, count in (("interpolated", found.interpolated), ("cut out", found.cut)) if count]
+    rows = rows._replace(signals=found.signals)
+    return [rows.take(run) for run in found.runs]
 
 
 def _together(path, notes):

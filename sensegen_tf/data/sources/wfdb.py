@@ -8,58 +8,240 @@ et al., "PhysioBank, PhysioToolkit, and PhysioNet", Circulation 2000.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from sensegen_tf.data import dialect
+from sensegen_tf.data.missing import complete
+from sensegen_tf.data.paths import files_below
 from sensegen_tf.data.recording import Collection, Event, Recording, Span
+from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.errors import InputError
-from sensegen_tf.files import files_in
 
+_TERMS = "those of the database; cite it and Goldberger et al. 2000"
 _MITBIH_TERMS = "PhysioNet, ODC-By 1.0; cite Moody and Mark 2001 and Goldberger et al. 2000"
 _CINC_TERMS = "PhysioNet, ODC-By 1.0; cite Clifford et al. 2017 and Goldberger et al. 2000"
 DEFAULT_LEAD = "MLII"
-# Annotation codes that mark a beat (https://archive.physionet.org/physiobank/annotations.shtml).
-_BEATS = set("NLRBAaJSVrFejnE/fQ?")
-# Records of one subject under two names: 202 says so itself ("same analog tape as record 201").
-_SAME_SUBJECT = {"202": "201"}
+# Annotation codes that mark a beat, and that of a change of rhythm
+# (https://archive.physionet.org/physiobank/annotations.shtml).
+_BEATS, _RHYTHM = set("NLRBAaJSVrFejnE/fQ?"), "+"
+# Of MIT-BIH: rate and samples of every record, and records of one subject under two names: 202 says so itself ("same
+# analog tape as record 201").
+_MITBIH, _SAME_SUBJECT = (360, 650_000), {"202": "201"}
 
 
-def mitbih(data_dir: str | os.PathLike[str], channels: Sequence[str] = ()) -> Collection:
-    """WFDB records of a folder, with beat annotations (MIT-BIH Arrhythmia Database).
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WfdbConfig:
+    """What is read beside the signals of WFDB records.
+
+    Attributes:
+      annotator: suffix of the annotations: beats become events, rhythms spans.
+      subject_table: a text file with a row a record, in their folder or elsewhere, whose `subject_column` and
+        `label_column` (see `TableConfig`) say what they are; "" for none.
+      record_column: of the subject table, a record's path below the folder, or its name; "" for its first column.
+    """
+
+    annotator: str = "atr"
+    subject_table: str = ""
+    record_column: str = ""
+
+
+class _Record(NamedTuple):
+    """A record: its path without a suffix, its path below the folder, its header, the names of its leads."""
+
+    path: str
+    inside: str
+    header: Any
+    leads: tuple[str, ...]
+
+
+def records(
+    data_dir: str | os.PathLike[str],
+    channels: Sequence[str] = (),
+    *,
+    config: WfdbConfig | None = None,
+    table: TableConfig | None = None,
+) -> Collection:
+    """WFDB records of a folder and the folders in it; each is of another subject, unless a table says otherwise.
 
     Args:
-      data_dir: holds `.hea`, `.dat` and `.atr` files.
-      channels: leads by name; empty for MLII.
+      data_dir: holds `.hea` files and what they name. Segments of a longer record are no records of their own.
+      channels: leads by name; empty for those of the first record.
+      config: annotations, and the table of the subjects.
+      table: the columns of the table of the subjects, and what is done where values are missing.
 
     Returns:
-      Recordings with beats as events, rhythms as spans, a note for each record that lacks a lead.
+      Recordings at the rate of the leads; a note for each record that lacks a lead.
 
     Raises:
-      InputError: no record, a truncated or unreadable one, none with these leads, or wfdb is not installed.
+      InputError: no record, a truncated or unreadable one, none with these leads, leads of different rates, a record
+        that the table lacks, or wfdb is not installed.
     """
-    wfdb, data_dir = _package(), os.fspath(data_dir)
+    config = config or WfdbConfig()
+    found = _find(data_dir)
+    leads = tuple(channels) or found[0].leads
+    return _collect(found, leads, config, _Table(data_dir, config, table or TableConfig()))
+
+
+def mitbih(
+    data_dir: str | os.PathLike[str],
+    channels: Sequence[str] = (),
+    *,
+    config: WfdbConfig | None = None,
+    table: TableConfig | None = None,
+) -> Collection:
+    """The MIT-BIH Arrhythmia Database: as `records`, with the lead MLII where none is named.
+
+    In a folder of other records nothing that holds for MIT-BIH alone is applied: who is recorded twice, and the terms.
+    """
+    config = config or WfdbConfig()
+    found = _find(data_dir, hint="`python -m sensegen_tf.data download mitbih` fetches them")
     leads = tuple(channels) or (DEFAULT_LEAD,)
-    headers = files_in(data_dir, "*.hea")
-    if not headers:
-        raise InputError(
-            f"no .hea files in {data_dir}: data_dir must be the folder of WFDB records. "
-            "`python -m sensegen_tf.data download mitbih` fetches them",
-            fields=["data_dir"],
-        )
-    recordings, skipped = [], []
-    for path in headers:
-        record = path[: -len(".hea")]
-        header = _read(wfdb.rdheader, record, ".hea")
-        missing = [lead for lead in leads if lead not in (header.sig_name or ())]
+    collection = _collect(found, leads, config, _Table(data_dir, config, table or TableConfig()))
+    if any((each.header.fs, each.header.sig_len) != _MITBIH for each in found):
+        return collection
+    known = [
+        dataclasses.replace(each, subject=_SAME_SUBJECT.get(each.subject, each.subject))
+        for each in collection.recordings
+    ]
+    return dataclasses.replace(collection, recordings=known, terms=_MITBIH_TERMS)
+
+
+def _find(data_dir, hint=""):
+    """The records below a folder; segments, and headers that only lay them out, belong to another record."""
+    wfdb, data_dir = _package(), os.fspath(data_dir)
+    try:
+        headers = files_below(data_dir, (".hea",)).files
+    except InputError as error:
+        message = f"no .hea files in {data_dir}: data_dir must be the folder of WFDB records. {hint}"
+        raise InputError(message.strip(), fields=["data_dir"]) from error
+    found, parts = [], set()
+    for file in headers:
+        path = file.path[: -len(".hea")]
+        header = _read(wfdb.rdheader, path, ".hea")
+        leads = tuple(header.sig_name or ())
+        if isinstance(header, wfdb.MultiRecord):
+            parts |= {os.path.join(os.path.dirname(path), name) for name in header.seg_name}
+            header = _read(wfdb.rdheader, path, ".hea", rd_segments=True)
+            leads = tuple(header.get_sig_name())
+        found.append(_Record(path, file.name, header, leads))
+    return [each for each in found if each.path not in parts]
+
+
+class _Table:
+    """What a table says of the records, and the rest of what columns mean."""
+
+    def __init__(self, data_dir, config, columns):
+        self.columns, self._rows = columns, None
+        if not config.subject_table:
+            return
+        path = config.subject_table
+        if not os.path.exists(path):
+            path = os.path.join(data_dir, path)
+        if not os.path.exists(path):
+            raise InputError(f"there is no file {config.subject_table}", fields=["subject_table"])
+        self._path, how = path, dialect.find(path, column_names=columns.column_names)
+        if not how.names:
+            message = f"{path} has no line of names: name its columns with column_names"
+            raise InputError(message, fields=["column_names"])
+        lines = dialect.read_text(path).content.splitlines()[how.skipped :]
+        rows = [dict(zip(how.names, row, strict=False)) for row in csv.reader(lines, delimiter=how.delimiter) if row]
+        key = config.record_column or how.names[0]
+        for name in (key, columns.subject_column, columns.label_column):
+            if name and name not in how.names:
+                raise InputError(f"{path} has no column {name}; it has {', '.join(how.names)}")
+        self._rows = {row.get(key, "").strip(): row for row in rows}
+
+    def of(self, record, column, default):
+        """What the column says of a record."""
+        if self._rows is None or not column:
+            return default
+        row = self._rows.get(record.inside) or self._rows.get(os.path.basename(record.inside))
+        if row is None:
+            raise InputError(f"{self._path} has no row of the record {record.inside}", fields=["record_column"])
+        return (row.get(column) or "").strip()
+
+
+def _collect(found, leads, config, table):
+    recordings, skipped, filled, cut = [], [], 0, 0
+    for record in found:
+        missing = [lead for lead in leads if lead not in record.leads]
         if missing:
-            has = ", ".join(header.sig_name or ("nothing",))
-            skipped.append(f"record {os.path.basename(record)} has no lead {', '.join(missing)}; it has {has}")
-        else:
-            recordings.append(_recording(wfdb, record, header, leads))
+            has = ", ".join(record.leads or ("nothing",))
+            skipped.append(f"record {os.path.basename(record.path)} has no lead {', '.join(missing)}; it has {has}")
+            continue
+        recording, whole = _recording(record, leads, config.annotator, table)
+        recordings += [recording.slice(run.start, run.stop) for run in whole.runs]
+        filled, cut = filled + whole.interpolated, cut + whole.cut
     if not recordings:
-        raise InputError(f"no record in {data_dir} has the leads {', '.join(leads)}:\n  " + "\n  ".join(skipped))
-    count = f"{len(headers)} records, {len(recordings)} with the lead {', '.join(leads)}, {len(skipped)} skipped"
-    return Collection(recordings=recordings, terms=_MITBIH_TERMS, notes=(count, *skipped))
+        folder = os.path.dirname(found[0].path)
+        raise InputError(f"no record in {folder} has the leads {', '.join(leads)}:\n  " + "\n  ".join(skipped))
+    count = (
+        f"{len(found)} records, {len(found) - len(skipped)} with the lead {', '.join(leads)}, {len(skipped)} skipped"
+    )
+    done = [f"{count} samples {how}" for how, count in (("interpolated", filled), ("cut out", cut)) if count]
+    return Collection(recordings=recordings, terms=_TERMS, notes=(count, *skipped, *done))
+
+
+def _recording(record, leads, annotator, table):
+    """A record, zeros where values are missing, and the `Complete` that says where that is."""
+    config, name = table.columns, f"record {os.path.basename(record.path)}"
+    _check_length(record.path, record.header)
+    wfdb = _package()
+    some = {} if isinstance(record.header, wfdb.MultiRecord) else {"channel_names": list(leads)}
+    data = _read(wfdb.rdrecord, record.path, ".dat", smooth_frames=False, **some)
+    columns = [data.sig_name.index(lead) for lead in leads]
+    rates = [float(data.fs * data.samps_per_frame[column]) for column in columns]
+    if len(set(rates)) > 1:
+        each = ", ".join(f"{lead} {rate:g} Hz" for lead, rate in zip(leads, rates, strict=True))
+        raise InputError(
+            f"{name}: its leads have different rates ({each}); choose leads of one rate", fields=["channels"]
+        )
+    rate, signals = rates[0], np.stack([data.e_p_signal[column] for column in columns], -1)
+    missing = int((~np.isfinite(signals)).any(1).sum())
+    if missing and config.missing == "refuse":
+        raise InputError(
+            f"{name}: {missing} samples are missing, the first is {int(np.argmin(np.isfinite(signals).all(1)))}. Give "
+            "missing=cut or missing=interpolate, or leave the record out",
+            fields=["missing"],
+        )
+    whole = complete(signals, longest=config.longest_gap_seconds * rate if config.missing == "interpolate" else 0)
+    events, spans = _annotations(record.path, annotator, rate=rate, base=float(data.fs), length=len(signals))
+    label = table.of(record, config.label_column, "")
+    return (
+        Recording(
+            name=name,
+            signals=np.nan_to_num(whole.signals, posinf=0.0, neginf=0.0),
+            rate=rate,
+            channels=leads,
+            units=tuple(data.units[column] for column in columns),
+            subject=table.of(record, config.subject_column, record.inside),
+            spans=(Span(start=0, stop=len(signals), label=label),) if label else spans,
+            events=events,
+        ),
+        whole,
+    )
+
+
+def _annotations(record, annotator, *, rate, base, length):
+    """Beats as events and rhythms as spans, in samples of a lead of that rate; none where there is no such file."""
+    if not os.path.exists(f"{record}.{annotator}"):
+        return (), ()
+    found = _read(_package().rdann, record, f".{annotator}", extension=annotator)
+    scale = rate / (found.fs or base)
+    marks = list(zip((found.sample * scale).round().astype(int).tolist(), found.symbol, found.aux_note, strict=True))
+    events = tuple(Event(sample, symbol) for sample, symbol, _ in marks if symbol in _BEATS and sample < length)
+    changes = [(at, note.rstrip("\x00 ")) for at, symbol, note in marks if symbol == _RHYTHM and note.startswith("(")]
+    stops = [*(at for at, _ in changes[1:]), length]
+    spans = (
+        Span(start=start, stop=stop, label=note[1:])
+        for (start, note), stop in zip(changes, stops[: len(changes)], strict=True)
+    )
+    return events, tuple(span for span in spans if span.start < span.stop <= length)
 
 
 def cinc2017(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Collection:
@@ -121,35 +303,9 @@ def _read(reader, record, suffix, **arguments):
         raise InputError(f"cannot read {record}{suffix}: {type(error).__name__}: {error}") from error
 
 
-def _recording(wfdb, record, header, leads):
-    _check_length(record, header)
-    data = _read(wfdb.rdrecord, record, ".dat", channel_names=list(leads))
-    order = [data.sig_name.index(lead) for lead in leads]
-    events, spans = (), ()
-    if os.path.exists(f"{record}.atr"):
-        annotation = _read(wfdb.rdann, record, ".atr", extension="atr")
-        marks = list(zip(annotation.sample.tolist(), annotation.symbol, annotation.aux_note, strict=True))
-        events = tuple(Event(sample, symbol) for sample, symbol, _ in marks if symbol in _BEATS)
-        changes = [(sample, note.rstrip("\x00")) for sample, _, note in marks if note.startswith("(")]
-        stops = [sample for sample, _ in changes[1:]] + [data.sig_len]
-        spans = tuple(
-            Span(start=start, stop=stop, label=note[1:]) for (start, note), stop in zip(changes, stops, strict=True)
-        )
-    return Recording(
-        name=f"record {os.path.basename(record)}",
-        signals=data.p_signal[:, order],
-        rate=float(data.fs),
-        channels=leads,
-        units=tuple(data.units[column] for column in order),
-        subject=_SAME_SUBJECT.get(os.path.basename(record), os.path.basename(record)),
-        spans=spans,
-        events=events,
-    )
-
-
 def _check_length(record, header):
     """Refuses a `.dat` file that is shorter than its header says; wfdb's own message does not say so."""
-    if set(header.fmt) != {"212"} or len(set(header.file_name)) != 1:
+    if set(getattr(header, "fmt", None) or ()) != {"212"} or len(set(header.file_name)) != 1:
         return
     path = os.path.join(os.path.dirname(record), header.file_name[0])
     if not os.path.exists(path):

@@ -1,10 +1,12 @@
+import dataclasses
 import os
 
 import numpy as np
 import pytest
 
 from sensegen_tf.data.recording import Event
-from sensegen_tf.data.sources.wfdb import cinc2017, mitbih
+from sensegen_tf.data.sources.columns import TableConfig
+from sensegen_tf.data.sources.wfdb import WfdbConfig, cinc2017, mitbih, records
 from sensegen_tf.errors import InputError
 from tests.data.making import span
 
@@ -117,3 +119,99 @@ def test_what_is_missing_of_the_challenge_is_named(tmp_path):
     (tmp_path / "REFERENCE.csv").write_text("A00001,N\nA00009,N\n", encoding="utf-8")
     with pytest.raises(InputError, match="A00009"):
         cinc2017(tmp_path)
+
+
+def write(folder, name, signals, *, rate=125, leads=("II",), **given):
+    folder.mkdir(parents=True, exist_ok=True)
+    count = len(leads)
+    how = {"fs": rate, "units": ["mV"] * count, "sig_name": list(leads), "fmt": ["16"] * count, **given}
+    if "e_p_signal" not in how:
+        how["p_signal"] = signals
+    wfdb.wrsamp(name, **how, write_dir=str(folder))
+
+
+WAVE = np.sin(np.arange(1000) / 9)[:, None] * 0.8
+
+
+def test_beats_without_rhythms_are_read(tmp_path):
+    write(tmp_path, "b", WAVE)
+    wfdb.wrann("b", "atr", np.array([10, 110, 210]), symbol=["N"] * 3, write_dir=str(tmp_path))
+    (found,) = records(tmp_path).recordings
+    assert [event.sample for event in found.events] == [10, 110, 210] and found.spans == ()
+
+
+def test_only_changes_of_rhythm_are_rhythms(tmp_path):
+    write(tmp_path, "e", WAVE)
+    marks = [(20, "+", "(N"), (300, "s", "(ST0+"), (500, "s", "ST0+)"), (600, "T", "(T1-"), (700, '"', "(note")]
+    at, symbols, notes = map(list, zip(*marks, strict=True))
+    wfdb.wrann("e", "qrs", np.array(at), symbol=symbols, aux_note=notes, write_dir=str(tmp_path))
+    (found,) = records(tmp_path, config=WfdbConfig(annotator="qrs")).recordings
+    assert found.spans == (span(20, 1000, "N"),)
+    assert records(tmp_path).recordings[0].spans == ()
+
+
+def test_a_lead_is_read_at_its_own_rate(tmp_path):
+    slow, fast = np.arange(100.0) / 100, np.sin(np.arange(400) / 5)
+    signals = {"e_p_signal": [fast, slow], "samps_per_frame": [4, 1]}
+    write(tmp_path, "f", None, rate=50, leads=("ECG", "RESP"), **signals)
+    wfdb.wrann("f", "atr", np.array([25, 50]), symbol=["N", "N"], fs=50, write_dir=str(tmp_path))
+    (found,) = records(tmp_path, ("ECG",)).recordings
+    assert found.rate == 200 and [event.sample for event in found.events] == [100, 200]
+    np.testing.assert_allclose(found.signals[:, 0], fast, atol=1e-3)
+    assert records(tmp_path, ("RESP",)).recordings[0].rate == 50
+    with pytest.raises(InputError, match="ECG 200 Hz, RESP 50 Hz") as error:
+        records(tmp_path)
+    assert error.value.fields == ("channels",)
+
+
+def test_the_segments_of_a_record_are_no_records(tmp_path):
+    for name in ("m_1", "m_2"):
+        write(tmp_path, name, WAVE)
+    (tmp_path / "m.hea").write_text("m/2 1 125 2000\nm_1 1000\nm_2 1000\n")
+    (found,) = records(tmp_path).recordings
+    assert (found.subject, len(found.signals), found.channels) == ("m", 2000, ("II",))
+
+
+def test_missing_samples_are_refused_or_cut(tmp_path):
+    broken = WAVE.copy()
+    broken[400:410] = np.nan
+    write(tmp_path, "gap", broken)
+    with pytest.raises(InputError, match="record gap: 10 samples are missing, the first is 400") as error:
+        records(tmp_path)
+    assert error.value.fields == ("missing",)
+    found = records(tmp_path, table=TableConfig(missing="cut"))
+    assert [len(each.signals) for each in found.recordings] == [400, 590] and "10 samples cut out" in found.notes
+    (filled,) = records(tmp_path, table=TableConfig(missing="interpolate")).recordings
+    np.testing.assert_allclose(filled.signals, WAVE, atol=0.2)
+
+
+def test_a_table_says_who_was_recorded(tmp_path):
+    for name in ("1_hr", "2_hr", "3_hr"):
+        write(tmp_path / "records" / "0", name, WAVE)
+    (tmp_path / "people.csv").write_text(
+        "id,patient,rhythm,file\n" + "".join(f"{i},p{i // 2},N,records/0/{i}_hr\n" for i in (1, 2, 3))
+    )
+    config = WfdbConfig(subject_table="people.csv", record_column="file")
+    found = records(tmp_path, config=config, table=TableConfig(subject_column="patient", label_column="rhythm"))
+    assert [each.subject for each in found.recordings] == ["p0", "p1", "p1"]
+    assert found.recordings[0].spans == (span(0, 1000, "N"),)
+    for change, fact in (({"record_column": "id"}, "no row of the record"), ({"record_column": "x"}, "no column x")):
+        with pytest.raises(InputError, match=fact):
+            records(tmp_path, config=dataclasses.replace(config, **change), table=TableConfig(subject_column="patient"))
+    with pytest.raises(InputError, match=r"there is no file other\.csv") as error:
+        records(tmp_path, config=WfdbConfig(subject_table="other.csv"))
+    assert error.value.fields == ("subject_table",)
+
+
+def test_what_holds_for_mitbih_is_not_said_of_other_records(tmp_path):
+    for name in ("201", "202"):
+        write(tmp_path, name, WAVE, leads=("MLII",))
+    other = mitbih(tmp_path)
+    assert [each.subject for each in other.recordings] == ["201", "202"] and "Moody" not in other.terms
+
+
+def test_the_records_of_mitbih_have_its_terms_and_202_is_201(tmp_path):
+    for name in ("201", "202"):
+        write(tmp_path, name, np.zeros([650_000, 1]), rate=360, leads=("MLII",))
+    found = mitbih(tmp_path)
+    assert [each.subject for each in found.recordings] == ["201", "201"] and "Moody and Mark" in found.terms
