@@ -9,6 +9,9 @@ Example:
 splits as TFRecord shards. Both need --source. `download` fetches hapt, uci_har or mitbih into --data_dir.
 """
 
+import shlex
+import sys
+
 from absl import flags
 
 from sensegen_tf import commands, data_flags
@@ -25,11 +28,12 @@ with commands.topic("Prepare"):
 
 
 def inspect() -> None:
-    """Prints what the recordings hold and how they would be cut."""
-    from sensegen_tf.data import overview
+    """Prints what the recordings hold, how they would be cut, what would hurt, and the command that trains on them."""
+    from sensegen_tf.data import advice, overview
 
     commands.refuse(["output", "shard_windows"], "with `prepare`")
     commands.require("source")
+    found: list[str] = []
     if data_flags.is_prepared():
         commands.refuse(["picture"], "with recordings, not with a prepared set")
         dataset = data_flags.load_dataset()
@@ -40,8 +44,22 @@ def inspect() -> None:
             overview.draw(collection, FLAGS.picture)
             print(f"picture: {FLAGS.picture}\n")
         dataset = data_flags.cut_collection(collection)
+        found = advice.warnings(collection, dataset)
     print(overview.describe_channels(dataset), end="\n\n")
-    print(overview.describe_windows(dataset))
+    print(overview.describe_windows(dataset), end="\n\n")
+    for warning in found:
+        print(f"warning: {warning}")
+    print(f"{chr(10) * bool(found)}Train on it: {_training(dataset)}")
+
+
+def _training(dataset):
+    """The command that trains on what was inspected."""
+    from sensegen_tf.data import advice
+
+    labelled = len(dataset.training.label_names) > 1
+    name = advice.preset(dataset.channels, dataset.units, labelled=labelled, rate=dataset.rate)
+    given = [word for word in sys.argv[1:] if word != "inspect" and not word.startswith("--picture")]
+    return shlex.join(["python", "-m", "sensegen_tf.train", *given, f"--preset={name}", "--run_dir=runs/mine"])
 
 
 def prepare() -> None:

@@ -52,6 +52,11 @@ def test_inspect_shows_the_embedded_recordings():
     assert done.returncode == 0, done.stderr
     assert "140 recordings, 81.4 minutes, 10 subjects, 50 Hz" in done.stdout
     assert "windows of 100 samples (2 s)" in done.stdout and "test: 09, 10" in done.stdout
+    assert "warning: 10 subjects are few" in done.stdout
+    assert done.stdout.rstrip().endswith(
+        "Train on it: python -m sensegen_tf.train --source=watch --window_seconds=2 --stride_seconds=1 "
+        "--preset=sensegen_imu --run_dir=runs/mine"
+    )
 
 
 @pytest.fixture(scope="module")

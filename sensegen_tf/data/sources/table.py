@@ -66,7 +66,12 @@ def _read(file, config):
         raise InputError(f"there is no file {file.path}")
     if os.path.getsize(file.path) == 0:
         raise InputError(f"{file.path} is empty")
-    return _READERS[suffix](file, config)
+    try:
+        return _READERS[suffix](file, config)
+    except InputError:
+        raise
+    except Exception as error:  # Whatever a package stumbles over in a damaged file.
+        raise InputError(f"cannot read {file.path}: {type(error).__name__}: {error}") from error
 
 
 def _from_npz(file, config):
