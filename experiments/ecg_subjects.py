@@ -4,8 +4,9 @@
     python experiments/ecg_subjects.py --flagfile=FLAGFILE --data_dir=FOLDER --exported=MODEL
 
 FLAGFILE is that of the model's training, FOLDER holds its recordings, MODEL is an exported model or the name of a
-pretrained one. Constancy: the correlation of the median beat of the first half of a minute with that of the second. A
-series has plausible beats where it is above 0.9 and the QRS complex is at most 120 ms wide at half its height. Keeps
+pretrained one. Recordings of the challenge last 60 s at most: a minute is that, less what --skip_seconds leaves out.
+Constancy: the correlation of the median beat of the first half of a series with that of the second. A series has
+plausible beats where it is above 0.9 and the QRS complex is at most 120 ms wide at half its height. Keeps
 results/subjects_MODEL.json and pictures/subjects_MODEL.png.
 """
 
@@ -17,6 +18,7 @@ import results
 from absl import flags
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from scipy.stats import bootstrap
 
 from sensegen_tf import commands, data_flags
 
@@ -87,6 +89,16 @@ def real_series(collection, seconds):
     return split.cut(test, config, name="test subjects", labelled=True)
 
 
+def sample(model, labels, length):
+    """Series with these labels, [N, length, 1]; those of each label have a seed of their own."""
+    made = np.empty([len(labels), length, 1], np.float32)
+    for number, label in enumerate(np.unique(labels)):
+        rows = np.flatnonzero(labels == label)
+        known = str(label) if model.card.labels else None
+        made[rows] = model.sample(len(rows), length=length, seed=FLAGS.seed + number, label=known).values
+    return made
+
+
 def draw(real, synthetic, rate, path):
     """A minute of some series of each kind, and the beats of each over each other."""
     figure = Figure(figsize=(14, 11), layout="constrained")
@@ -113,26 +125,32 @@ def beats(series, rate):
     return [series[p - before : p + after] for p in peaks if p >= before and p + after <= len(series)]
 
 
-def row(name, real, synthetic):
-    """A row of the table: means, and the median with the middle 80 %."""
+_COLUMNS = ["what", "test subjects", "synthetic", "means, % off", "test subjects, 10 to 90 %", "synthetic, 10 to 90 %"]
 
-    def quantiles(values):
-        low, middle, high = np.nanquantile(values.astype(float), [0.1, 0.5, 0.9])
-        return {"value": float(middle), "low": float(low), "high": float(high)}
 
-    off = float(100 * (np.nanmean(synthetic) / np.nanmean(real) - 1))
-    if real.dtype == bool:
-        return [name, float(real.mean()), float(synthetic.mean()), off]
-    return [name, quantiles(real), quantiles(synthetic), off]
+def row(name, *kinds):
+    """A row of the table: medians, of yes and no shares, with 95 % intervals over series; means; the middle 80 %."""
+    kinds = [values[np.isfinite(values)] for values in kinds]
+    middle = np.mean if kinds[0].dtype == bool else np.median
+    means = [values.mean() for values in kinds]
+    spread = [
+        "" if values.dtype == bool else "{:.3g} to {:.3g}".format(*np.quantile(values, [0.1, 0.9])) for values in kinds
+    ]
+    return [name, *(estimate(values, middle) for values in kinds), float(100 * (means[1] / means[0] - 1)), *spread]
+
+
+def estimate(values, statistic):
+    """A statistic with its 95 % interval, by the bootstrap over series."""
+    found = bootstrap([values], statistic, method="percentile", n_resamples=1000, rng=0).confidence_interval
+    return {"value": float(statistic(values)), "low": float(found.low), "high": float(found.high)}
 
 
 def tables(of_minute, of_half, labels):
     """The tables of the result; `labels` are those of the real and the synthetic half minutes."""
-    columns = ["what", "test subjects", "synthetic", "means, % off"]
     found = {
         "minute": {
             "text": "Series of a minute.",
-            "columns": columns,
+            "columns": _COLUMNS,
             "rows": [row(name, of_minute[0].figures[name], of_minute[1].figures[name]) for name in of_half[0].figures],
         }
     }
@@ -140,7 +158,7 @@ def tables(of_minute, of_half, labels):
         kept = [np.ones(len(each), bool) if label == "all" else each == label for each in labels]
         found[f"half a minute, {label}"] = {
             "text": f"Series of half a minute, rhythm {label}: {kept[0].sum()} real and {kept[1].sum()} synthetic.",
-            "columns": columns,
+            "columns": _COLUMNS,
             "rows": [
                 row(name, values[kept[0]], of_half[1].figures[name][kept[1]])
                 for name, values in of_half[0].figures.items()
@@ -156,12 +174,12 @@ def main():
     model, collection = sensegen_tf.load(FLAGS.exported), data_flags.load_collection()
     rate, measured, labels, series = model.card.rate, [], [], []
     for seconds in (MINUTE, HALF):
-        real = real_series(collection, seconds)
+        real = real_series(collection, seconds - FLAGS.skip_seconds)
         # With the labels of the real series, so that their shares are the same.
-        wanted = real.labels[np.arange(FLAGS.count) % real.count] if model.card.labels else None
-        made = model.sample(FLAGS.count, length=real.length, seed=FLAGS.seed, label=wanted).values
+        wanted = real.labels[np.arange(FLAGS.count) % real.count]
+        made = sample(model, wanted, real.length)
         measured.append((measure(real.values, rate), measure(made, rate)))
-        labels.append((real.labels, wanted if wanted is not None else np.full(FLAGS.count, "")))
+        labels.append((real.labels, wanted))
         series.append((real.values, made))
     picture = f"pictures/subjects_{model.card.name}.png"
     draw(*series[0], rate, os.path.join(results.HERE, picture))
@@ -175,8 +193,8 @@ def main():
         seed=FLAGS.seed,
         text=[
             f"{FLAGS.count} synthetic series of each length beside {len(series[0][0])} minutes and "
-            f"{len(series[1][0])} half minutes of test subjects, with the same shares of rhythms. Medians, in brackets "
-            "the 10 % and 90 % quantiles; shares of series where beats are plausible."
+            f"{len(series[1][0])} half minutes of test subjects, with the same shares of rhythms. Medians with 95 % "
+            "intervals over series; shares of series where beats are plausible."
         ],
         tables=tables(*measured, labels[1]),
         pictures={"a minute, and its beats over each other": picture},

@@ -30,6 +30,14 @@ def find(results, address):
     return found
 
 
+def interval(results, address):
+    """The ends of the interval of the one value at an address; that value twice where it has none."""
+    try:
+        return tuple(find(results, f"{address}|{end}")[0] for end in ("low", "high"))
+    except KeyError:
+        return (find(results, address)[0],) * 2
+
+
 def score_of(run, metric, against):
     """The score of a training, or None."""
     scores = run["report"]["scores"] if "report" in run else run.get("scores", ())
@@ -59,12 +67,12 @@ def _of_sets(study, case, what):
             yield run[what] if what in run else measured(run, what)[0]
 
 
-def _of_benchmark(result, name, row, column):
+def _of_benchmark(result, name, row, column, field="value"):
     found = result["tables"][name]
     at = found["columns"].index(column)
     for cells in found["rows"]:
         if str(cells[0]) == row:
-            yield cells[at]["value"] if isinstance(cells[at], dict) else cells[at]
+            yield (cells[at] if isinstance(cells[at], dict) else {"value": cells[at]})[field]
 
 
 _FINDERS = {"run": _of_run, "study": _of_study, "tsbench": _of_sets, "benchmark": _of_benchmark}

@@ -43,10 +43,10 @@ DATA_SETS = [
         "seeds_sensegen_fast",
         _MOTION,
     ),
-    ("MIT-BIH: ECG at 120 Hz, 15 training subjects, three test subjects", "ecg_paper sensegen_ecg", _ECG),
     (
-        "Embedded ECG: five minutes of one subject, tested on the last fifth",
-        "ecg_quickstart",
+        "ECG at 120 Hz: `ecg_paper` on MIT-BIH, 15 training and three test subjects; `ecg_quickstart` on five minutes "
+        "of one subject, tested on the last fifth",
+        "ecg_paper ecg_quickstart",
         _ECG,
     ),
 ]
@@ -203,8 +203,8 @@ def measured_target(results, target):
     for number, address in enumerate(target["figures"]):
         values = figures.find(results, address)
         value, low, high = mean(values), min(values), max(values)
-        if len(values) == 1 and address.count("|") == 2:
-            low, high = (figures.find(results, f"{address}|{end}")[0] for end in ("low", "high"))
+        if len(values) == 1:
+            low, high = figures.interval(results, address)
         for other, change in (("of", lambda a, b: a / b), ("minus", lambda a, b: a - b)):
             if other in target:
                 beside = mean(figures.find(results, target[other][number]))

@@ -23,6 +23,7 @@ _ALL_GOOD = {
     "useful": "Yes. Classifiers learn as much from the samples as from real recordings.",
     "physiology": "Yes. None of {measures} lies outside the range of real recordings.",
 }
+_NOT_LEARNT = "Not shown. Classifiers do not recognise the labels of test subjects from real recordings either."
 _OUTSIDE = "Outside the range of real recordings: {failed} of {measures}."
 _NOT_GOOD = {
     ("real", "mixed"): f"In part. {_OUTSIDE}",
@@ -86,10 +87,19 @@ def answer(evaluation: Evaluation, question: str) -> Answer:
     counts = {"measures": measures, "failed": len(failed)}
     if question == "private":
         return _answer_private(evaluation, decided, failed)
+    if question == "useful" and not failed and _nothing_to_learn(evaluation):
+        return Answer(question=question, grade="unknown", headline=_NOT_LEARNT)
     if not failed:
         return Answer(question=question, grade="good", headline=_ALL_GOOD[question].format(**counts))
     grade = "mixed" if 2 * len(failed) <= len(decided) else "bad"
     return _of_worst(failed, question=question, grade=grade, headline=_NOT_GOOD[question, grade].format(**counts))
+
+
+def _nothing_to_learn(evaluation):
+    """Whether classifiers that learn from recordings may be at chance too."""
+    chance = 1 / max(len(evaluation.real.label_names), 1)
+    real = [score for score in evaluation.scores if score.metric.startswith("trtr_")]
+    return bool(real) and all(score.low <= chance for score in real)
 
 
 def _of_worst(failed, **answered):

@@ -75,6 +75,14 @@ def test_the_verdict_is_good_where_nothing_fails(honest):
     assert found.advice[0].startswith("Do not share") and "differential privacy" in found.advice[0]
 
 
+def test_samples_are_not_useful_where_recordings_teach_nothing_either(honest):
+    low = [
+        dataclasses.replace(score, low=0.3) if score.metric.startswith("trtr_") else score for score in honest.scores
+    ]
+    found = answer(dataclasses.replace(honest, scores=low), "useful")
+    assert found.grade == "unknown" and "from real recordings either" in found.headline
+
+
 def test_the_verdict_on_a_copied_training_set(copied):
     found = answer(copied, "private")
     assert found.grade == "bad" and "leak" in found.headline

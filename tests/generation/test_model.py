@@ -143,5 +143,5 @@ def test_a_label_is_refused_by_a_model_without(plain):
 
 
 def test_a_name_that_is_no_model_lists_those_that_are():
-    with pytest.raises(InputError, match="nonsense.*sensegen_ecg, sensegen_watch"):
+    with pytest.raises(InputError, match="nonsense.*sensegen_ecg, sensegen_ecg_private, sensegen_watch"):
         sensegen_tf.load("nonsense")
