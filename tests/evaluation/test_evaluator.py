@@ -17,7 +17,7 @@ _NOTHING = dataclasses.replace(_QUICK, repeats=(0, 0), c2st=(0, 0), trees=0, ide
 STATISTICS = dataclasses.replace(_NOTHING, repeats=_QUICK.repeats)
 UTILITY = dataclasses.replace(_NOTHING, trees=3)
 # As thorough as the usual evaluation, for what a few repeats cannot decide.
-C2ST = dataclasses.replace(_NOTHING, c2st=(3, 5), classifier_windows=1500, c2st_epochs=30)
+C2ST = dataclasses.replace(_NOTHING, c2st=(3, 8), classifier_windows=1500, c2st_epochs=30)
 
 
 def evaluated(real, values, *, settings=STATISTICS, test=None):
