@@ -5,8 +5,8 @@
 
 The flagfile is that of the model's training. The samples are drawn with its seed; the log-likelihoods are the model's
 own, by its signature `score`. --report evaluates as `train --report` does; by default it is a quick report, but for
-people: all windows stand for them. Writes
-report.html and report.json into experiments/runs/pretrained/NAME, and the figures into results/identity_NAME.json.
+people: all windows stand for them. Writes report.html and report.json into experiments/runs/pretrained/NAME, and the
+figures into results/identity_NAME.json.
 """
 
 import dataclasses

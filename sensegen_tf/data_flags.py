@@ -7,7 +7,8 @@ from absl import flags
 
 from sensegen_tf import commands
 from sensegen_tf.data.clock import UNITS
-from sensegen_tf.data.dialect import DECIMALS, DELIMITERS
+from sensegen_tf.data.dialect import DECIMALS, DELIMITERS, SUFFIXES
+from sensegen_tf.data.paths import suffix
 from sensegen_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ FLAGS = flags.FLAGS
 _OF_TIME = ("time_unit", "time_format", "gap_seconds")
 _OF_COLUMNS = ("time_column", *_OF_TIME, "subject_column", "session_column", "label_column", "missing")
 _OF_TEXTS = ("delimiter", "decimal", "encoding", "skip_lines", "column_names")
-_OF_TEXT_FILES = (".csv", ".tsv", ".txt", ".dat", ".log")
 _RECORDS = ("wfdb", "mitbih")
 _OF_WFDB = ("annotator", "subject_table", "record_column")
 # Of records they say what stands in --subject_table, or what is done where values are missing.
@@ -161,8 +161,6 @@ def check_columns(*paths: str) -> None:
     Raises:
       InputError: a flag was given that has no effect.
     """
-    from sensegen_tf.data.paths import suffix
-
     names = [
         name
         for path in paths
@@ -170,9 +168,9 @@ def check_columns(*paths: str) -> None:
         for name in inside
     ]
     suffixes = {suffix(name) for name in names}
-    if not suffixes & {*_OF_TEXT_FILES, ".parquet"}:
+    if not suffixes & {*SUFFIXES, ".parquet"}:
         commands.refuse(_OF_COLUMNS, "with text or Parquet files")
-    if not suffixes & set(_OF_TEXT_FILES):
+    if not suffixes & set(SUFFIXES):
         commands.refuse(_OF_TEXTS, "with text files")
     if ".npz" not in suffixes:
         commands.refuse(["array"], "with NPZ files")

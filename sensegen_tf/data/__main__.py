@@ -47,9 +47,9 @@ def inspect() -> None:
         found = advice.warnings(collection, dataset)
     print(overview.describe_channels(dataset), end="\n\n")
     print(overview.describe_windows(dataset), end="\n\n")
-    for warning in found:
-        print(f"warning: {warning}")
-    print(f"{chr(10) * bool(found)}Train on it: {_training(dataset)}")
+    if found:
+        print("\n".join(f"warning: {warning}" for warning in found), end="\n\n")
+    print(f"Train on it: {_training(dataset)}")
 
 
 def _training(dataset):

@@ -17,7 +17,6 @@ _SATURATED = 0.01
 _QUARTILES = 1.349
 _FEW = 20
 _VOLTAGES = {"v", "mv", "uv", "µv"}
-_MOST_CHANNELS = 30
 
 
 def warnings(collection: Collection, dataset: Dataset) -> list[str]:
@@ -41,19 +40,17 @@ def _of_subjects(dataset):
 
 def _of_labels(dataset):
     names = [set(split.label_names) for split in (dataset.training, dataset.test)]
-    missing = [
+    return [
         f"no {where} window is labelled {', '.join(sorted(lacks))}; a model that is conditional on labels needs it"
         for where, lacks in (("training", names[1] - names[0]), ("test", names[0] - names[1]))
         if lacks
     ]
-    return missing
 
 
 def _of_channels(collection):
     found, recordings = [], collection.recordings
     for column, name in enumerate(recordings[0].channels):
-        parts = [recording.signals[:, column] for recording in recordings]
-        values = np.concatenate(parts)
+        values = np.concatenate([recording.signals[:, column] for recording in recordings])
         low, quarter, middle, three, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
         spread = max((three - quarter) / _QUARTILES, 1e-12 * abs(middle)) or values.std()
         furthest = high if high - middle > middle - low else low

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from sensegen_tf.errors import InputError
 
+# Suffixes of text files that hold tables.
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".log")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "space": " "}
 DECIMALS = {"point": ".", "comma": ","}
 # What is read of a file to find out.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
 
 import numpy as np
 
+from sensegen_tf.data.paths import stem
 from sensegen_tf.data.recording import Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.errors import InputError
@@ -59,9 +59,9 @@ def read(path: str, config: TableConfig) -> list[Recording]:
         if "rate" not in arrays or arrays["rate"].shape != () or arrays["rate"].dtype.kind not in "fiu":
             raise InputError(f"{path} holds no `rate`, one number: give it as rate_hz", fields=["rate_hz"])
         rate = float(arrays["rate"])
-    stem = os.path.splitext(os.path.basename(path))[0]
+    name = stem(path)
     # Without subjects, each series counts as a subject of its own.
-    subjects = arrays.get("subjects", [stem] if values.ndim == 2 else [f"{stem} {i}" for i in range(len(series))])
+    subjects = arrays.get("subjects", [name] if values.ndim == 2 else [f"{name} {i}" for i in range(len(series))])
     labels = arrays.get("labels", [""] * len(series))
     for what, given in (("subjects", subjects), ("labels", labels)):
         if len(given) != len(series):

@@ -208,5 +208,4 @@ def _clock(path, columns, config):
     return found, "" if found.unit == "seconds" else found.unit
 
 
-_TEXTS = (".csv", ".tsv", ".txt", ".dat", ".log")
-_READERS = {**dict.fromkeys(_TEXTS, _from_text), ".parquet": _from_parquet, ".npz": _from_npz}
+_READERS = {**dict.fromkeys(dialect.SUFFIXES, _from_text), ".parquet": _from_parquet, ".npz": _from_npz}
