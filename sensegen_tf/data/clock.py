@@ -14,6 +14,8 @@ UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "days": 86400.0}
 # Rates that a recording can have at all, and those that wearables have, Hz.
 LOWEST, HIGHEST = 0.01, 100_000.0
 _USUAL = (1.0, 10_000.0)
+# A given rate may differ from that of the recordings by this share.
+_DISAGREES = 0.01
 # Seconds since 1970 of 2000 and of 2100; the days of spreadsheets count from 1900.
 _EPOCH = (946_684_800, 4_102_444_800)
 _EPOCH_DAYS = (36_526, 73_050)
@@ -199,6 +201,31 @@ def rate(runs: Sequence[np.ndarray], grain: float) -> float:
             fields=["time_unit"],
         )
     return found
+
+
+def agreed(found: float, given: float | None, *, says: str) -> float:
+    """The rate that was given, where that of the recordings does not contradict it; otherwise theirs.
+
+    Args:
+      found: the recordings' own, Hz.
+      given: `rate_hz`; None where nothing was given.
+      says: where the recordings' own rate comes from, such as "s1.csv: the time column".
+
+    Raises:
+      InputError: the two differ by more than 1 %.
+
+    Example:
+      >>> agreed(49.8, 50.0, says="s1.csv: the time column"), agreed(49.8, None, says="s1.csv: the time column")
+      (50.0, 49.8)
+    """
+    if given is None:
+        return found
+    if abs(given - found) > _DISAGREES * found:
+        raise InputError(
+            f"{says} says {found:.6g} Hz, but rate_hz is {given:g}. Leave rate_hz out; resample_hz changes the rate",
+            fields=["rate_hz"],
+        )
+    return given
 
 
 def _roundest(value, error):

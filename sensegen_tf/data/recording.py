@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.signal
 
+from sensegen_tf.data.clock import HIGHEST, LOWEST
 from sensegen_tf.errors import InputError
 
 _RESAMPLE = ("resample_hz",)
@@ -77,7 +78,8 @@ class Recording:
       events: labelled moments in order of time.
 
     Raises:
-      InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
+      InputError: shapes that do not fit, a rate not in [0.01, 100,000] Hz, or a value that is not finite (with its
+        place).
     """
 
     name: str
@@ -100,8 +102,8 @@ class Recording:
             raise InputError(f"{self.name}: {len(self.units)} units for {len(self.channels)} channels")
         if len(set(self.channels)) != len(self.channels):
             raise InputError(f"{self.name}: a channel name stands twice in {', '.join(self.channels)}")
-        if not (np.isfinite(self.rate) and self.rate > 0):
-            raise InputError(f"{self.name}: the rate must be above 0 Hz, got {self.rate}")
+        if not LOWEST <= self.rate <= HIGHEST:
+            raise InputError(f"{self.name}: the rate must be in [{LOWEST:g}, {HIGHEST:,.0f}] Hz, got {self.rate:g}")
         bad = np.argwhere(~np.isfinite(self.signals))
         if len(bad):
             row, column = bad[0]

@@ -23,7 +23,7 @@ def test_value_that_is_not_finite_is_named_by_sample_and_channel():
     [
         ((5, 3), {}, "do not fit 2 channels"),
         ((5,), {}, "do not fit"),
-        ((5, 2), {"rate": 0.0}, "rate must be above 0"),
+        ((5, 2), {"rate": 0.0}, "rate must be in"),
         ((5, 2), {"units": ("g",)}, "1 units for 2 channels"),
         ((5, 2), {"channels": ("x", "x")}, "stands twice"),
     ],

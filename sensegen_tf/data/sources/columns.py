@@ -12,6 +12,20 @@ from sensegen_tf.data.missing import HOW
 from sensegen_tf.errors import InputError
 
 
+def text_of(value: object) -> str:
+    """A cell that names a subject, a session or a label; a whole number has no decimals, however it is stored.
+
+    Example:
+      >>> text_of(11.0), text_of(" run "), text_of(None)
+      ('11', 'run', '')
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableConfig:
     """What the columns of a table mean.
@@ -41,7 +55,7 @@ class TableConfig:
         to refuse it.
 
     Raises:
-      InputError: a rate or a gap that is not above 0, or an unknown unit.
+      InputError: a rate or a gap that is not above 0, an unknown unit, or something that is said twice.
     """
 
     channels: tuple[str, ...] = ()
@@ -80,6 +94,10 @@ class TableConfig:
             if getattr(self, name) not in values:
                 message = f"{name} must be one of {', '.join(values)}, got {getattr(self, name)}"
                 raise InputError(message, fields=[name])
+        for part, column in (("subject", "subject_column"), ("session", "session_column"), ("label", "label_column")):
+            if getattr(self, column) and f"{{{part}}}" in self.path_pattern:
+                message = f"{column} and path_pattern both say the {part}: leave one of them out"
+                raise InputError(message, fields=[column, "path_pattern"])
         if self.skip_lines is not None and self.skip_lines < 0:
             raise InputError(f"skip_lines must be at least 0, got {self.skip_lines}", fields=["skip_lines"])
 

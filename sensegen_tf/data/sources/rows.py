@@ -17,8 +17,6 @@ from sensegen_tf.errors import InputError
 _GAP = 10
 # Pieces of time that starts again are recordings if they have so many rows; otherwise the rows are not in order.
 _FEWEST_ROWS = 2
-# A given rate may differ from that of the time column by this share.
-_DISAGREES = 0.01
 
 
 class Rows(NamedTuple):
@@ -141,13 +139,7 @@ def _rate(rows, pieces, config):
         found = clock.rate([rows.clock.seconds[piece] for piece in pieces], rows.clock.grain)
     except InputError as error:
         raise InputError(f"{rows.path}, column {config.time_column}: {error}", fields=error.fields) from error
-    if config.rate_hz and abs(config.rate_hz - found) > _DISAGREES * found:
-        raise InputError(
-            f"{rows.path}: rate_hz is {config.rate_hz:g}, but the time column says {found:.6g} Hz. Leave rate_hz out; "
-            "resample_hz changes the rate",
-            fields=["rate_hz"],
-        )
-    return config.rate_hz or found
+    return clock.agreed(found, config.rate_hz, says=f"{rows.path}: the time column")
 
 
 def _without_missing(rows, rate, config, notes):

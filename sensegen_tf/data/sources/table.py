@@ -11,7 +11,7 @@ from sensegen_tf.data import clock, dialect, moments, paths
 from sensegen_tf.data.arrow import pyarrow
 from sensegen_tf.data.recording import Collection
 from sensegen_tf.data.sources import npz
-from sensegen_tf.data.sources.columns import TableConfig
+from sensegen_tf.data.sources.columns import TableConfig, text_of
 from sensegen_tf.data.sources.rows import Read, Rows, recordings
 from sensegen_tf.errors import InputError
 
@@ -75,7 +75,7 @@ def _read(file, config):
 
 
 def _from_npz(file, config):
-    return Read(npz.read(file.path, config), [])
+    return npz.read(file, config)
 
 
 def _from_text(file, config):
@@ -176,7 +176,7 @@ def _numbers(path, columns, name):
 def _texts(columns, name, default):
     if not name:
         return np.full(len(columns), default, object)
-    return np.array(["" if value is None else str(value).strip() for value in columns.column(name).to_pylist()], object)
+    return np.array([text_of(value) for value in columns.column(name).to_pylist()], object)
 
 
 def _clock(path, columns, config):

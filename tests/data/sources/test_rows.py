@@ -43,7 +43,7 @@ def test_a_session_is_a_recording_and_an_index_that_starts_again_begins_one(tmp_
 
 def test_a_rate_that_contradicts_the_clock_is_refused_with_both(tmp_path):
     lines = ["time,ax", *(f"{t:.5f},{t:.2f}" for t in np.arange(230) / 46)]
-    with pytest.raises(InputError, match="rate_hz is 50, but the time column says 46 Hz.*resample_hz"):
+    with pytest.raises(InputError, match="the time column says 46 Hz, but rate_hz is 50.*resample_hz"):
         read(tmp_path / "a.csv", lines, time_column="time", rate_hz=50.0)
     (found,) = read(tmp_path / "a.csv", lines, time_column="time", rate_hz=46.0).recordings
     assert found.rate == 46 and len(found.resample(50.0).signals) == 250

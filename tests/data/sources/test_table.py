@@ -64,7 +64,7 @@ def test_a_rate_instead_of_a_time_column(tmp_path):
     with pytest.raises(InputError, match="give rate_hz or time_column") as error:
         read(path)
     assert error.value.fields == ("rate_hz", "time_column")
-    with pytest.raises(InputError, match="rate_hz is 25, but the time column says 50 Hz") as error:
+    with pytest.raises(InputError, match="the time column says 50 Hz, but rate_hz is 25") as error:
         read(path, rate_hz=25.0, time_column="time")
     assert error.value.fields == ("rate_hz",)
 
@@ -158,6 +158,49 @@ def test_npz_with_and_without_subjects_and_labels(tmp_path):
     assert one.channels == ("x0", "x1") and one.subject == "b"
 
 
+def test_the_path_of_an_npz_says_who_and_what(tmp_path):
+    (tmp_path / "walk").mkdir()
+    np.savez(tmp_path / "walk" / "s7.npz", np.zeros([2, 30, 2]), rate=50.0)
+    found = read(tmp_path, path_pattern="{label}/{subject}.npz")
+    assert [r.subject for r in found] == ["s7", "s7"] and found[0].spans == (span(0, 30, "walk"),)
+
+
+@pytest.mark.parametrize(
+    ("shape", "arrays", "config", "expected"),
+    [
+        ([5, 3, 40], {}, {}, (40, 3)),
+        ([5, 24, 28], {}, {}, (24, 28)),
+        ([3, 40], {}, {}, (40, 3)),
+        ([5, 3, 4], {"channels": ["x", "y", "z"]}, {}, (4, 3)),
+        ([5, 3, 4], {}, {"channels": ("x", "y", "z")}, (4, 3)),
+        ([5, 3, 3], {"channels": ["x", "y", "z"]}, {}, (3, 3)),
+    ],
+)
+def test_channels_first_is_recognised_and_noted(tmp_path, shape, arrays, config, expected):
+    values = np.random.default_rng(0).normal(size=shape)
+    np.savez(tmp_path / "a.npz", values, rate=50.0, **arrays)
+    found = table(os.fspath(tmp_path / "a.npz"), TableConfig(**config))
+    assert found.recordings[0].signals.shape == expected
+    swapped = expected != tuple(shape[-2:])
+    first = values[0] if len(shape) == 3 else values
+    np.testing.assert_allclose(found.recordings[0].signals, first.T if swapped else first, rtol=1e-6)
+    assert any("channels first" in note for note in found.notes) == swapped
+
+
+def test_subjects_that_are_numbers_have_no_decimals(tmp_path):
+    np.savez(tmp_path / "a.npz", np.zeros([2, 30, 2]), rate=50.0, subjects=np.array([11.0, 12.0]))
+    assert [r.subject for r in read(tmp_path / "a.npz")] == ["11", "12"]
+    columns = {"x": np.arange(4.0), "y": np.zeros(4), "who": [11.0, 11.0, 12.0, 12.0]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "b.parquet")
+    assert [r.subject for r in read(tmp_path / "b.parquet", rate_hz=20.0, subject_column="who")] == ["11", "12"]
+
+
+def test_what_is_said_twice_is_refused(tmp_path):
+    with pytest.raises(InputError) as error:
+        TableConfig(path_pattern="sub_{subject}.csv", subject_column="who")
+    assert error.value.fields == ("subject_column", "path_pattern")
+
+
 def test_npz_with_pickled_objects_is_refused_without_unpickling(tmp_path):
     class Trap:
         def __reduce__(self):
@@ -174,7 +217,7 @@ def test_npz_with_pickled_objects_is_refused_without_unpickling(tmp_path):
     [
         ({"a": np.zeros([3, 4, 2])}, {}, "holds no `rate`"),
         ({"a": np.zeros([3, 4, 3]), "rate": 1.0}, {}, "2 channel names for the 3 columns"),
-        ({"a": np.zeros([3, 4, 2]), "rate": "fast"}, {}, "holds no `rate`, one number"),
+        ({"a": np.zeros([3, 4, 2]), "rate": "fast"}, {}, "its `rate` must be one number"),
         ({"a": np.zeros([3, 4, 2]), "rate": 1.0, "units": ["g"]}, {}, "1 units for the 2 columns"),
         (
             {"a": np.zeros([3, 4, 2]), "b": np.zeros([4, 2]), "rate": 1.0},
@@ -183,7 +226,20 @@ def test_npz_with_pickled_objects_is_refused_without_unpickling(tmp_path):
         ),
         ({"a": np.zeros(3), "rate": 1.0}, {}, "found 0 among"),
         ({"a": np.zeros([3, 4, 2]), "rate": 1.0}, {"array": "z"}, "has no array z; it has a, rate"),
-        ({"a": np.zeros([3, 4, 2]), "rate": 1.0, "subjects": ["p"]}, {}, "1 subjects for 3 series"),
+        (
+            {"a": np.zeros([3, 4, 2]), "rate": 1.0, "subjects": ["p"]},
+            {},
+            r"`subjects` has the shape \(1,\); expected \(3,\)",
+        ),
+        ({"a": np.zeros([3, 4, 2]), "rate": 1.0, "labels": [["a"]] * 3}, {}, r"`labels` has the shape \(3, 1\)"),
+        ({"a": np.zeros([3, 4, 2]), "rate": 1.0, "subjects": ["p", "", "q"]}, {}, "`subjects` is empty at series 1"),
+        ({"a": np.zeros([3, 4, 2]), "rate": 1e6}, {}, r"the rate must be in \[0.01, 100,000\] Hz, got 1e\+06"),
+        ({"a": np.zeros([3, 4, 2]), "rate": 50.0}, {"rate_hz": 60.0}, "its `rate` says 50 Hz, but rate_hz is 60"),
+        (
+            {"a": np.zeros([3, 4, 2]), "rate": 1.0, "labels": ["a"] * 3},
+            {"path_pattern": "{label}.npz"},
+            "holds `labels`, and path_pattern says a label too",
+        ),
     ],
 )
 def test_npz_that_cannot_be_read_is_met_with_a_sentence(tmp_path, arrays, config, message):
