@@ -77,16 +77,28 @@ def width(beat, rate):
     return (before + after - 1) / rate
 
 
+class Stretches(typing.NamedTuple):
+    """Stretches of recordings, each a `WindowSet`."""
+
+    training: typing.Any
+    test: typing.Any
+
+
 def real_series(collection, seconds):
-    """Stretches of test subjects, so long each, as a `WindowSet`."""
+    """`Stretches` of training and of test subjects, so long each."""
     from sensegen_tf.data import split, windows
 
     rate = collection.recordings[0].rate
     length = round(seconds * rate)
     how = {"test_subjects": tuple(FLAGS.test_subjects), "test_fraction": FLAGS.test_fraction}
     config = windows.WindowConfig(length=length, stride=length, **how)
-    _, test = split.split(collection.recordings, config)
-    return split.cut(test, config, name="test subjects", labelled=True)
+    both = split.split(collection.recordings, config)[:2]
+    return Stretches(
+        *(
+            split.cut(each, config, name=f"{name} subjects", labelled=True)
+            for each, name in zip(both, Stretches._fields, strict=True)
+        )
+    )
 
 
 def sample(model, labels, length):
@@ -174,7 +186,7 @@ def main():
     model, collection = sensegen_tf.load(FLAGS.exported), data_flags.load_collection()
     rate, measured, labels, series = model.card.rate, [], [], []
     for seconds in (MINUTE, HALF):
-        real = real_series(collection, seconds - FLAGS.skip_seconds)
+        real = real_series(collection, seconds - FLAGS.skip_seconds).test
         # With the labels of the real series, so that their shares are the same.
         wanted = real.labels[np.arange(FLAGS.count) % real.count]
         made = sample(model, wanted, real.length)

@@ -40,7 +40,7 @@ def prepare(
     if collection.test_subjects and not config.test_subjects:
         config = dataclasses.replace(config, test_subjects=collection.test_subjects)
     training_recordings, test_recordings = split(recordings, config)
-    labelled = config.label_policy == "single" and any(recording.spans for recording in recordings)
+    labelled = _labelled(recordings, config)
     training, heldout = _cut_training(training_recordings, config, labelled)
     test = cut(test_recordings, config, name="test windows", labelled=labelled)
     if labels_asked and labelled:
@@ -65,8 +65,9 @@ def prepare(
 def split(recordings: Sequence[Recording], config: WindowConfig) -> tuple[list[Recording], list[Recording]]:
     """Splits recordings into training and test ones: by subject, or by time where there is one subject.
 
-    By time, the end of every recording is for testing, with a gap of one window before it, so that no sample and no
-    neighbourhood is on both sides.
+    By time, the end of every recording is for testing, or of every labelled span where windows are cut inside those, so
+    that each label is on both sides. One window is left out before and after it, so that no sample and no neighbourhood
+    is.
 
     Args:
       recordings: at least one.
@@ -155,11 +156,14 @@ def _check_known(field, named, recordings):
 
 def _split_by_time(recordings, config):
     training, test = [], []
+    labelled = _labelled(recordings, config)
     for recording in recordings:
-        length = len(recording.signals)
-        start = length - int(length * config.test_fraction)
-        training.append(recording.slice(0, max(start - config.length, 0)))
-        test.append(recording.slice(start, length))
+        tested = -config.length
+        for start, stop, _ in _stretches(recording, labelled):
+            edge, start = stop - int((stop - start) * config.test_fraction), max(start, tested + config.length)
+            training.append(recording.slice(start, max(edge - config.length, start)))
+            test.append(recording.slice(edge, stop))
+            tested = stop
     return training, test
 
 
@@ -167,7 +171,8 @@ def _by_time(recordings, config):
     """A note where the split was by time."""
     if config.test_subjects or len({recording.subject for recording in recordings}) > 1:
         return ()
-    return (f"one subject: the test windows are the last {config.test_fraction:.0%} of each recording",)
+    what = "labelled span" if _labelled(recordings, config) else "recording"
+    return (f"one subject: the test windows are the last {config.test_fraction:.0%} of each {what}",)
 
 
 def _cut_training(recordings, config, labelled):
@@ -182,6 +187,11 @@ def _cut_training(recordings, config, labelled):
         recordings, config, name="training windows", labelled=labelled, chosen=lambda number: number % every > 0
     )
     return training, heldout
+
+
+def _labelled(recordings, config):
+    """Whether windows are cut inside labelled spans."""
+    return config.label_policy == "single" and any(recording.spans for recording in recordings)
 
 
 def _stretches(recording, labelled):

@@ -31,11 +31,17 @@ def test_split_by_subject_keeps_a_subject_on_one_side():
 
 
 def test_split_by_time_leaves_a_gap_of_one_window():
-    spans = [span(0, 50, "rest"), span(50, 100, "walk")]
-    (training,), (test,) = split([ramp(100, spans=spans)], config())
+    (training,), (test,) = split([ramp(100)], config())
     assert training.signals[-1, 0] == 69 and test.signals[0, 0] == 80
-    assert training.spans == (span(0, 50, "rest"), span(50, 70, "walk"))
-    assert test.spans == (span(0, 20, "walk"),)
+
+
+def test_split_by_time_has_every_label_on_both_sides():
+    both = ramp(400, spans=[span(0, 200, "sit"), span(200, 300, "run")])
+    training, test = split([both], config())
+    assert [(r.signals[0, 0], r.signals[-1, 0]) for r in training] == [(0, 149), (210, 269)]
+    assert [(r.signals[0, 0], r.signals[-1, 0]) for r in test] == [(160, 199), (280, 299)]
+    assert [r.spans[0].label for r in (*training, *test)] == ["sit", "run"] * 2
+    assert "of each labelled span" in prepare(collection([both]), config()).notes[0]
 
 
 def test_split_by_time_is_said():
