@@ -23,6 +23,8 @@ from sensegen_tf.layers.lstm import swap_batch_and_time
 _EVENT_THRESHOLD, _EVENT_DECAY = 0.5, 0.999
 # Intervals are inputs in units of so many refractory times, and cut at so many refractory times.
 _INTERVAL_UNIT, _LONGEST_INTERVAL = 4.0, 10.0
+# Differences of intervals are inputs in units of this share of the refractory time.
+_DIFFERENCE_UNIT = 0.1
 
 
 class Past(typing.NamedTuple):
@@ -64,6 +66,8 @@ class Context(keras.layers.Layer):
       running_means: their time constants, in samples; `math.inf` for the mean of all.
       refractory: the shortest interval between two events (large increments, such as heartbeats), in samples; with 0
         events are not looked for.
+      compare_intervals: whether inputs also say how the time since the last event differs from the interval before it,
+        and that from the one before.
     """
 
     def __init__(
@@ -73,11 +77,12 @@ class Context(keras.layers.Layer):
         lags: int = 0,
         running_means: Sequence[float] = (),
         refractory: int = 0,
+        compare_intervals: bool = False,
         **kwargs: typing.Any,
     ):
         super().__init__(**kwargs)
         self.channels, self.lags, self.refractory = channels, lags, refractory
-        self.running_means = tuple(running_means)
+        self.running_means, self.compare_intervals = tuple(running_means), compare_intervals
 
     @property
     def regressors(self) -> int:
@@ -86,8 +91,9 @@ class Context(keras.layers.Layer):
 
     @property
     def size(self) -> int:
-        """F, the number of inputs: the previous value and the regressors of each channel, and three of the events."""
-        return (1 + self.regressors) * self.channels + (3 if self.refractory else 0)
+        """F, the number of inputs: the previous value and the regressors of each channel, and those of the events."""
+        of_events = 3 + 2 * self.compare_intervals if self.refractory else 0
+        return (1 + self.regressors) * self.channels + of_events
 
     @property
     def shapes(self) -> Past:
@@ -138,6 +144,8 @@ class Context(keras.layers.Layer):
             events = self._note_event(increments[:, 0], events)
             intervals = tf.minimum(events[:, :3] / self.refractory, _LONGEST_INTERVAL) / _INTERVAL_UNIT
             inputs.append(intervals)
+            if self.compare_intervals:
+                inputs.append(self._differences(events[:, :3]))
         past = Past(sample, regressors, tf.concat(inputs, -1))
         return past, ContextState(values[:, 1:], sums, weights, events)
 
@@ -150,6 +158,13 @@ class Context(keras.layers.Layer):
         interval, before = tf.where(event, tf.minimum(since, 1e4), interval), tf.where(event, interval, before)
         since = tf.where(event, 0.0, since + 1.0)
         return tf.stack([since, interval, before, largest], 1)
+
+    def _differences(self, intervals):
+        """How intervals [B, 3], the newest first, differ from the ones before: [B, 2]; 0 where there was none."""
+        before = intervals[:, 1:]
+        known = tf.logical_and(before > 0, before < _LONGEST_INTERVAL * self.refractory)
+        differences = (intervals[:, :-1] - before) / (_DIFFERENCE_UNIT * self.refractory)
+        return tf.where(known, tf.asinh(differences), 0.0)
 
     def call(self, series: tf.Tensor, unit: tf.Tensor) -> Past:
         """What is known before every sample of a series under teacher forcing.
@@ -186,4 +201,9 @@ class Context(keras.layers.Layer):
     def get_config(self) -> dict[str, typing.Any]:
         """What the constructor takes."""
         own = {"channels": self.channels, "lags": self.lags, "running_means": list(self.running_means)}
-        return {**super().get_config(), **own, "refractory": self.refractory}
+        return {
+            **super().get_config(),
+            **own,
+            "refractory": self.refractory,
+            "compare_intervals": self.compare_intervals,
+        }

@@ -150,6 +150,8 @@ class ContextConfig(Part):
       running_means: time constants, in samples, of running means that are inputs and regressors too.
       refractory: the shortest interval between two events (large increments, such as heartbeats), in samples; the time
         since the last event and the last two intervals are inputs. 0 for none of that.
+      compare_intervals: whether their differences are inputs too: a network learns from them sooner that an event is
+        due.
       residual: whether locations are relative to the previous value rather than absolute.
       increment_units: whether locations and scales are in units of the increments' standard deviation instead of the
         values'.
@@ -158,6 +160,7 @@ class ContextConfig(Part):
     lags: int = 0
     running_means: tuple[float, ...] = ()
     refractory: int = 0
+    compare_intervals: bool = False
     residual: bool = False
     increment_units: bool = False
 
@@ -168,6 +171,8 @@ class ContextConfig(Part):
             _is_number(time) and time > 0 for time in self.running_means
         )
         self._check(means, "running_means", "a tuple of time constants above 0")
+        self._check_flag("compare_intervals")
+        self._check(self.refractory > 0 or not self.compare_intervals, "compare_intervals", "False without refractory")
         self._check_flag("residual")
         self._check_flag("increment_units")
         object.__setattr__(self, "running_means", tuple(float(time) for time in self.running_means))
@@ -175,7 +180,12 @@ class ContextConfig(Part):
     def build(self, channels: int) -> Context:
         """The layer."""
         return Context(
-            channels, lags=self.lags, running_means=self.running_means, refractory=self.refractory, name="context"
+            channels,
+            lags=self.lags,
+            running_means=self.running_means,
+            refractory=self.refractory,
+            compare_intervals=self.compare_intervals,
+            name="context",
         )
 
 

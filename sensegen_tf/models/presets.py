@@ -90,7 +90,12 @@ PRESETS = {
         generator=GeneratorConfig(
             network=NetworkConfig(units=(192, 192), dense_units=128, dropout=0.1),
             context=ContextConfig(
-                lags=4, running_means=(6.0, 30.0, 240.0, 1200.0), refractory=30, residual=True, increment_units=True
+                lags=4,
+                running_means=(6.0, 30.0, 240.0, 1200.0),
+                refractory=30,
+                compare_intervals=True,
+                residual=True,
+                increment_units=True,
             ),
             head=JointHeadConfig(components=12, scale_floor=5e-4, block=4),
             initial=InitialMixtureConfig(components=16),

@@ -59,6 +59,19 @@ def test_event_intervals_are_inputs_the_time_since_the_last_event_and_the_two_be
     assert intervals[160, 0].round() == 9
 
 
+def test_differences_of_intervals_are_inputs_once_there_are_intervals():
+    series = np.zeros([1, 260, 2], "f")
+    for beat in (40, 90, 150, 200):
+        series[:, beat : beat + 4] = 5
+    _, _, inputs = features(Context(2, refractory=20, compare_intervals=True), series)
+    since, interval, before, late, longer = np.moveaxis(inputs[0][:, -5:] * [80, 80, 80, 1, 1], -1, 0)
+    unknown = (interval == 0) | (interval == 200)
+    assert (late[unknown] == 0).all() and (late[~unknown] != 0).mean() > 0.9
+    assert (longer[:150] == 0).all()
+    np.testing.assert_allclose(2 * np.sinh(late[230]), since[230] - interval[230], rtol=1e-4)
+    np.testing.assert_allclose(2 * np.sinh(longer[230]), interval[230] - before[230], rtol=1e-4)
+
+
 def test_no_gradient_passes_under_teacher_forcing(series):
     series = tf.constant(series)
     with tf.GradientTape() as tape:
