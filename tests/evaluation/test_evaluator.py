@@ -180,7 +180,7 @@ def test_the_two_sample_test_catches_what_single_numbers_miss(hapt):
 def test_every_seed_that_training_takes_can_be_used(watch):
     real, test = watch
     settings = dataclasses.replace(UTILITY, seed=2**31 - 1, c2st=(2, 2), c2st_epochs=1, trees=1, networks=1)
-    found = evaluate(real, real.subsample(500), test=test, settings=settings)
+    found = evaluate(real.subsample(800), real.subsample(400), test=test.subsample(400), settings=settings)
     assert found.find("c2st") and found.find("tstr_network", "test")
 
 
@@ -191,10 +191,3 @@ def test_other_real_subjects_pass_everything(hapt):
     found = evaluate(real, samples, test=test, settings=_QUICK)
     assert [score.metric for score in found.scores if score.passed is False] == []
     assert sum(score.passed is True for score in found.scores) > 30
-
-
-def test_other_real_subjects_pass_everything_on_the_wrist(watch):
-    real, samples = subject_groups(together(*watch), (5, 5), seed=0)
-    found = evaluate(real, samples, settings=_QUICK)
-    assert [score.metric for score in found.scores if score.passed is False] == []
-    assert set(found.missing) == {"useful", "private", "published"}

@@ -12,7 +12,7 @@ from sensegen_tf.evaluation.evaluator import Settings, evaluate
 from sensegen_tf.evaluation.metrics import physiology
 from sensegen_tf.evaluation.verdict import answer
 from tests.conftest import shared
-from tests.evaluation.cheats import assert_caught, subject_groups, together
+from tests.evaluation.cheats import assert_caught, subject_groups
 from tests.evaluation.conftest import real_windows
 
 pytestmark = [pytest.mark.slow, pytest.mark.data]
@@ -55,13 +55,6 @@ def cinc():
         subjects += [name] * len(pieces)
     values = np.array(values, np.float32)[..., None]
     return WindowSet(values=values, rate=300.0, channels=("ECG",), units=("mV",), subjects=np.array(subjects))
-
-
-def test_hearts_of_other_subjects_pass(mitbih):
-    real, others, test = subject_groups(together(*mitbih), (7, 6, 5), seed=0)
-    evaluation = evaluate(real, samples(others, others.values), test=test, settings=SETTINGS)
-    assert not [name for name in names(evaluation) if name.startswith(("impersonation", "subject", "linked"))]
-    assert answer(evaluation, "private").grade != "good"
 
 
 def test_hundreds_of_other_subjects_pass_and_copies_are_caught(cinc):

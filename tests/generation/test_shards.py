@@ -222,7 +222,9 @@ def cluster():
     """A head without cores and two nodes of one."""
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    # A lost node is missed after seconds.
+    soon = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 3}
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": soon})
     found.nodes = [found.add_node(num_cpus=1) for _ in range(2)]
     found.wait_for_nodes()
     yield found
@@ -231,7 +233,7 @@ def cluster():
 
 def over_ray(cluster, model, output, **changes):
     how = {"engine": "ray", "ray_address": cluster.address, "cpus_per_worker": 1}
-    return asked(model, output, num=24 * 256, length=200, **how, **changes)
+    return asked(model, output, num=16 * 256, length=120, **how, **changes)
 
 
 @contextlib.contextmanager
@@ -283,7 +285,7 @@ def test_a_cluster_that_loses_a_node_makes_the_bytes_of_the_local_engine(cluster
     for name, moment in before.items():
         assert os.stat(tmp_path / "s" / name).st_mtime_ns == moment, f"{name} was made twice"
 
-    flags = asked(model, tmp_path / "local", num=24 * 256, length=200)
+    flags = asked(model, tmp_path / "local", num=16 * 256, length=120)
     done = run("sample", **flags)
     assert done.returncode == 0, done.stderr
     assert_same(tmp_path / "s", tmp_path / "local")

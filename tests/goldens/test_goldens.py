@@ -149,9 +149,7 @@ class Losses(Callback):
 
 # The others are made of the same parts.
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "preset", ["sensegen", "sensegen_accel", "sensegen_ecg", "sensegen_channelwise", "sensegen_fast"]
-)
+@pytest.mark.parametrize("preset", ["sensegen_accel", "sensegen_ecg", "sensegen_channelwise"])
 def test_training_takes_the_same_steps(preset, tmp_path):
     golden = Golden(preset)
     models, data = golden.models(use_xla=True), dataset_of(standardizer(golden))
