@@ -15,8 +15,8 @@ AUTO = "auto"
 DEVICE_SUFFIXES = (".cwa", ".gt3x", ".bin", ".edf", ".bdf", ".avro")
 # The signals of a folder of an Empatica E4; other files in it hold moments.
 E4_SIGNALS = ("ACC", "BVP", "EDA", "TEMP", "HR")
-# What is no table though its suffix may be of one; and what every .bin of a GENEActiv starts with.
 _TABLES = (*SUFFIXES, ".parquet", ".npz")
+# What every .bin of a GENEActiv begins with, and the first two lines of every signal of an E4: its start and its rate.
 _GENEACTIV = b"Device Identity"
 _START = re.compile(rb"\s*(\d+(?:\.\d*)?)[^\n]*\n\s*(\d+(?:\.\d*)?)[^\n]*(\n|$)")
 _KINDS = {
