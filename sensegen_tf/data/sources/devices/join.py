@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -138,20 +138,29 @@ def _side_by_side(loaded):
 def _on_one_grid(loaded, path, subject, rate):
     """The stretches that all signals have, resampled to moments that all share."""
     spans = functools.reduce(_overlaps, [[_span(each.rate, stretch) for stretch in each.stretches] for each in loaded])
-    resampled = [
-        (each.stretches, [_recording(each, stretch, path, subject).resample(rate) for stretch in each.stretches])
-        for each in loaded
-    ]
+    resampled: dict[Any, Recording] = {}
     together = []
     for start, stop in spans:
+        if (stop - start) * rate < 1:
+            continue
         grid = start + np.arange(int((stop - start) * rate + 1e-6) + 1) / rate
         columns = []
-        for stretches, recordings in resampled:
-            index = max(i for i, stretch in enumerate(stretches) if stretch.start <= start)
-            moments = stretches[index].start + np.arange(len(recordings[index].signals)) / rate
-            columns += [np.interp(grid, moments, channel) for channel in recordings[index].signals.T]
+        for number, each in enumerate(loaded):
+            index = _around(each, start, stop)
+            stretch = each.stretches[index]
+            if (number, index) not in resampled:
+                resampled[number, index] = _recording(each, stretch, path, subject).resample(rate)
+            values = resampled[number, index].signals
+            moments = stretch.start + np.arange(len(values)) / rate
+            columns += [np.interp(grid, moments, channel) for channel in values.T]
         together.append(Stretch(start, np.stack(columns, -1)))
     return together
+
+
+def _around(signal, start, stop):
+    """The number of the stretch in which these moments lie."""
+    spans = [_span(signal.rate, stretch) for stretch in signal.stretches]
+    return next(index for index, (first, last) in enumerate(spans) if first <= start and stop <= last)
 
 
 def _span(rate, stretch):
