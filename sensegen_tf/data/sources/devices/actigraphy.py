@@ -46,7 +46,6 @@ def open_actigraphy(path: str, config: TableConfig) -> Opened:
       InputError: a damaged block, unless those are to be left out; a rate or a value that cannot be right; or actfast
         is not installed.
     """
-    _check_size(path)
     lenient = config.missing != "refuse"
     data = _read(path, lenient)
     table = data["timeseries"].get("high_frequency") or data["timeseries"].get("acceleration") or {"datetime": []}
@@ -76,6 +75,7 @@ def _read(path, lenient):
         import actfast
     except ImportError as error:
         raise InputError(f"{path} needs actfast, which is not installed: pip install 'sensegen_tf[native]'") from error
+    _check_size(path)
     try:
         return actfast.read(path, lenient)
     except (ValueError, OSError) as error:
