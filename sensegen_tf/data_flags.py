@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from sensegen_tf import commands
+from sensegen_tf.data import detect
 from sensegen_tf.data.clock import UNITS
 from sensegen_tf.data.dialect import DECIMALS, DELIMITERS, SUFFIXES
 from sensegen_tf.data.paths import suffix
@@ -22,8 +23,10 @@ _OF_COLUMNS = ("time_column", *_OF_TIME, "subject_column", "session_column", "la
 _OF_TEXTS = ("delimiter", "decimal", "encoding", "skip_lines", "column_names")
 _RECORDS = ("wfdb", "mitbih")
 _OF_WFDB = ("annotator", "subject_table", "record_column")
-# Of records they say what stands in --subject_table, or what is done where values are missing.
-_OF_BOTH = ("subject_column", "label_column", "column_names", "missing", "longest_gap_seconds")
+# Of records they say what stands in --subject_table.
+_OF_BOTH = ("subject_column", "label_column", "column_names")
+_OF_PATHS = ("path_pattern",)
+_OF_MISSING = ("missing", "longest_gap_seconds")
 _OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, *_OF_TEXTS, "path_pattern", "array")
 # A prepared set has been cut and split already.
 _SETTLED_BY_PREPARE = (
@@ -49,25 +52,44 @@ def define() -> None:
         _define_recordings()
     with commands.topic("Your own tables"):
         define_columns()
-    alone = [name for name in _OF_TABLES if name not in _OF_BOTH]
-    commands.only_with(alone, lambda given: given.source == "table", what="--source=table")
-    commands.only_with(_OF_BOTH, lambda given: given.source in ("table", *_RECORDS), what="--source=table or wfdb")
-    commands.only_with(_OF_WFDB, lambda given: given.source in _RECORDS, what="--source=wfdb")
+    alone = [name for name in _OF_TABLES if name not in (*_OF_BOTH, *_OF_PATHS, *_OF_MISSING)]
+    _only_of(alone, "table")
+    _only_of(_OF_BOTH, "table", *_RECORDS)
+    _only_of(_OF_PATHS, "table", "device")
+    _only_of(_OF_MISSING, "table", *_RECORDS, "device")
+    _only_of(_OF_WFDB, *_RECORDS)
     with commands.topic("Windows and splits"):
         _define_windows()
         _define_splits()
+
+
+def _only_of(names, *sources):
+    """Says that flags have an effect with these sources alone."""
+    words = " or ".join(source for source in sources if source != "mitbih")
+    commands.only_with(names, lambda given: _source(given) in sources, what=f"--source={words}")
+
+
+def _source(given):
+    """The source that is meant: for `auto` what the files are of."""
+    return detect.source_of(given.source, given.data_dir)
 
 
 def _define_recordings():
     flags.DEFINE_enum(
         "source",
         None,
-        ["watch", "ecg", "simulated_ecg", "hapt", "uci_har", "mitbih", "cinc2017", "wfdb", "table", "tfrecord"],
+        [
+            *("watch", "ecg", "simulated_ecg", "hapt", "uci_har", "mitbih", "cinc2017"),
+            *("wfdb", "table", "device", "tfrecord", "auto"),
+        ],
         "recordings: watch (wrist IMU) and ecg (five minutes of ECG) are embedded; simulated_ecg is of 4,000 people "
         "who do not exist; hapt, uci_har, mitbih and cinc2017 are public sets in --data_dir; wfdb is a folder of any "
-        "WFDB records; table is your own text files, Parquet or NPZ; tfrecord is what `data prepare` or `sample` wrote",
+        "WFDB records; table is your own text files, Parquet or NPZ; device is files as devices write them: .cwa, "
+        ".gt3x, GENEActiv .bin, EDF, BDF, EmbracePlus .avro, folders of an Empatica E4; tfrecord is what "
+        "`data prepare` or `sample` wrote; auto finds out which of the last four --data_dir holds, and `data inspect` "
+        "says it",
     )
-    flags.DEFINE_string("data_dir", "", "folder (for table and tfrecord also a file) of the recordings")
+    flags.DEFINE_string("data_dir", "", "folder (for table, device and tfrecord also a file) of the recordings")
     flags.DEFINE_list("channels", [], "names of the channels, in order; by default all (mitbih: MLII)")
     flags.DEFINE_list("labels", [], "labels to keep; by default all (hapt: the six basic activities)")
     flags.DEFINE_float(
@@ -80,7 +102,11 @@ def _define_recordings():
         "text file with a row a WFDB record, whose --subject_column and --label_column say what they are",
     )
     flags.DEFINE_string("record_column", "", "of --subject_table: a record's path or name; by default its first column")
-    flags.DEFINE_float("resample_hz", None, "resample the recordings to this rate first (polyphase filter)")
+    flags.DEFINE_float(
+        "resample_hz",
+        None,
+        "resample the recordings to this rate first (polyphase filter); channels of several rates need it",
+    )
 
 
 def define_columns() -> None:
@@ -96,7 +122,7 @@ def define_columns() -> None:
         "path_pattern",
         "",
         "what the end of a file's path says, such as {label}_{trial}/sub_{subject}.csv; subject, session and label are "
-        "taken, and files that it does not match are left out",
+        "taken, and files that it does not match are left out; of an E4 the path of its folder counts",
     )
     flags.DEFINE_string("time_column", "", "column of the time: numbers, timestamps or texts; gaps split recordings")
     flags.DEFINE_enum("time_unit", "auto", ["auto", *UNITS], "of the numbers of --time_column; days of a spreadsheet")
@@ -193,7 +219,7 @@ def load_collection() -> "Collection":
     from sensegen_tf.data.sources.columns import TableConfig
     from sensegen_tf.data.sources.wfdb import WfdbConfig
 
-    if FLAGS.source == "table" and os.path.exists(FLAGS.data_dir):
+    if _source(FLAGS) == "table" and os.path.exists(FLAGS.data_dir):
         check_columns(FLAGS.data_dir)
     table = commands.from_flags(TableConfig)
     records = commands.from_flags(WfdbConfig)
@@ -206,7 +232,7 @@ def cut_collection(collection: "Collection") -> "Dataset":
 
     if collection.test_subjects:
         commands.refuse(
-            ["test_fraction"], f"with recordings that have no test subjects of their own, as {FLAGS.source}"
+            ["test_fraction"], f"with recordings that have no test subjects of their own, as {_source(FLAGS)}"
         )
     rate = collection.recordings[0].rate
     length = _samples("window_seconds", "window_length", rate)
@@ -219,7 +245,7 @@ def is_prepared() -> bool:
     """Whether the flags name a prepared set."""
     from sensegen_tf.data import records
 
-    return FLAGS.source == "tfrecord" and records.is_prepared(FLAGS.data_dir)
+    return _source(FLAGS) == "tfrecord" and records.is_prepared(FLAGS.data_dir)
 
 
 def load_dataset_from_recordings() -> "Dataset":
@@ -242,4 +268,6 @@ def load_dataset() -> "Dataset":
             f"{FLAGS.data_dir} was prepared with its own {', '.join(given)}; leave them out, or prepare anew",
             fields=[flag.removeprefix("--") for flag in given],
         )
+    if FLAGS.source == detect.AUTO:
+        print(detect.detect(FLAGS.data_dir).words)
     return prepared.open_prepared(FLAGS.data_dir)

@@ -17,10 +17,12 @@ _USUAL = (1.0, 10_000.0)
 # A given rate may differ from that of the recordings by this share.
 _DISAGREES = 0.01
 # Seconds since 1970 of 2000 and of 2100; the days of spreadsheets count from 1900.
-_EPOCH = (946_684_800, 4_102_444_800)
+EPOCH = (946_684_800, 4_102_444_800)
 _EPOCH_DAYS = (36_526, 73_050)
 # A step may differ from the usual one by this share before the sampling counts as irregular.
 TOLERANCE = 0.1
+# A longer step of time than so many usual ones is a gap.
+GAP = 10
 # A rate within this share of a round one is taken for it.
 _ROUND = 1e-3
 # Rounding is only seen where this many steps differ from the most common one.
@@ -104,7 +106,7 @@ def _find_unit(values, relative, where):
 
 
 def _counts_from_epoch(values, unit):
-    low, high = _EPOCH_DAYS if unit == "days" else (moment / UNITS[unit] for moment in _EPOCH)
+    low, high = _EPOCH_DAYS if unit == "days" else (moment / UNITS[unit] for moment in EPOCH)
     return bool(len(values)) and low <= values[0] <= high
 
 
@@ -143,6 +145,41 @@ def usual_step(steps: np.ndarray) -> float:
     if _period(pauses) > 1 and np.median(steps[pauses]) <= _LONGEST_PAUSE:
         return float(np.median(steps[pauses]))
     return usual
+
+
+def slices(edges: np.ndarray) -> list[slice]:
+    """Slices of rows between marks.
+
+    Args:
+      edges: bool [N - 1] of N rows; a mark stands between a row and the next one.
+
+    Example:
+      >>> slices(np.array([False, True, False]))
+      [slice(0, 2, None), slice(2, 4, None)]
+    """
+    stops = [*(np.flatnonzero(edges) + 1).tolist(), len(edges) + 1]
+    return [slice(start, stop) for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+
+
+def even(times: np.ndarray, signals: np.ndarray, *, rate: float) -> np.ndarray:
+    """Signals between uneven stamps, on the straight lines, at an even rate from the first stamp on.
+
+    Args:
+      times: float64 [N], seconds, rising.
+      signals: [N, C].
+      rate: Hz.
+
+    Example:
+      >>> even(np.array([0.0, 0.5, 2.0]), np.array([[0.0], [1.0], [4.0]]), rate=1.0).ravel().tolist()
+      [0.0, 2.0, 4.0]
+    """
+    grid = even_grid(times, rate)
+    return np.stack([np.interp(grid, times, channel) for channel in signals.T], -1)
+
+
+def even_grid(times: np.ndarray, rate: float) -> np.ndarray:
+    """Even moments from the first stamp to the last."""
+    return np.arange(times[0], times[-1] + 0.5 / rate, 1 / rate)
 
 
 def is_rounded(steps: np.ndarray, grain: float) -> bool:
@@ -193,7 +230,7 @@ def rate(runs: Sequence[np.ndarray], grain: float) -> float:
     # Of bursts most steps are alike, and most of the time lies between them.
     alike = len(usual) >= (1 - TOLERANCE) * len(steps) and usual.sum() >= 0.5 * steps.sum()
     step = usual.mean() if alike and not is_rounded(steps, grain) else steps.mean()
-    found = _roundest(1 / step, max(_ROUND, min(grain, step) / steps.sum())) if step > 0 else np.inf
+    found = roundest(1 / step, error=max(_ROUND, min(grain, step) / steps.sum())) if step > 0 else np.inf
     if not LOWEST <= found <= HIGHEST:
         raise InputError(
             f"its steps say {found:.4g} Hz; a recording has {LOWEST:g} to {HIGHEST:,.0f} Hz. Say what it counts "
@@ -228,8 +265,13 @@ def agreed(found: float, given: float | None, *, says: str) -> float:
     return given
 
 
-def _roundest(value, error):
-    """The multiple of 10, 1 or 0.1 that lies within the share `error` of a value; the value where none does."""
+def roundest(value: float, *, error: float = _ROUND) -> float:
+    """The multiple of 10, 1 or 0.1 that lies within the share `error` of a value; the value where none does.
+
+    Example:
+      >>> roundest(63.998), roundest(98.76543)
+      (64.0, 98.8)
+    """
     for digits in (-1, 0, 1):
         if abs(np.round(value, digits)) > 0 and abs(np.round(value, digits) - value) <= error * value:
             return float(np.round(value, digits))

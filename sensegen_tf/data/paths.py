@@ -10,6 +10,8 @@ from typing import NamedTuple
 from sensegen_tf.errors import InputError
 
 COMPRESSED = (".gz", ".bz2")
+# In the folder of a prepared set.
+MANIFEST = "manifest.json"
 # What a pattern can say; other names in braces match anything.
 PARTS = ("subject", "session", "label")
 

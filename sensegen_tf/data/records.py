@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sensegen_tf.data.paths import MANIFEST
 from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import os_errors, read_json
 
-MANIFEST = "manifest.json"
 # Of `Dataset.describe` and of manifests; `upgrade_description` reads older ones.
 SCHEMA = 3
 # The number that manifests had before they had a schema.

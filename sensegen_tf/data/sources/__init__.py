@@ -6,9 +6,9 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from sensegen_tf.data import sensor
+from sensegen_tf.data import detect, sensor
 from sensegen_tf.data.recording import Collection, check_alike
-from sensegen_tf.data.sources import demo, har, native, simulated, table, wfdb
+from sensegen_tf.data.sources import demo, devices, har, native, simulated, table, wfdb
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.errors import InputError
 
@@ -18,8 +18,8 @@ class SourceConfig:
     """Which recordings.
 
     Attributes:
-      source: a key of `SOURCES`.
-      data_dir: the folder (or, for `table` and `tfrecord`, the file) that holds them; "" for embedded ones.
+      source: a key of `SOURCES`, or "auto": what the files of `data_dir` say (see `data.detect`).
+      data_dir: the folder (or, for `table`, `device` and `tfrecord`, the file) that holds them; "" for embedded ones.
       channels: names, in order; empty for all, or for the source's usual ones.
       labels: labels to keep; empty for all, or for the source's usual ones.
       skip_seconds: of the start of every recording, while a sensor settles or is put on; at least 0.
@@ -48,6 +48,9 @@ SOURCES: dict[str, Callable[[SourceConfig], Collection]] = {
     "mitbih": lambda config: wfdb.mitbih(config.data_dir, config.channels, config=config.wfdb, table=config.table),
     "cinc2017": lambda config: wfdb.cinc2017(config.data_dir, config.labels),
     "table": lambda config: table.table(config.data_dir, config.table),
+    "device": lambda config: devices.devices(
+        config.data_dir, config.channels, table=dataclasses.replace(config.table, resample_hz=config.resample_hz)
+    ),
     "tfrecord": lambda config: native.read_series(config.data_dir),
 }
 _EMBEDDED = ("watch", "ecg", "simulated_ecg")
@@ -67,6 +70,10 @@ def load(config: SourceConfig) -> Collection:
       >>> load(SourceConfig(source="watch")).recordings[0].channels
       ('ax', 'ay', 'az', 'wx', 'wy', 'wz')
     """
+    if config.source == detect.AUTO:
+        found = detect.detect(config.data_dir)
+        collection = load(dataclasses.replace(config, source=found.source))
+        return dataclasses.replace(collection, notes=(found.words, *collection.notes))
     if config.source not in SOURCES:
         raise InputError(f"source must be one of {', '.join(SOURCES)}, got {config.source}", fields=["source"])
     if bool(config.data_dir) == (config.source in _EMBEDDED):
@@ -81,10 +88,11 @@ def load(config: SourceConfig) -> Collection:
         recordings = _keep_labels(recordings, set(config.labels))
     if config.skip_seconds:
         recordings = [_without_start(recording, config.skip_seconds) for recording in recordings]
-    sensors, rates = sensor.measure(recordings), [recording.rate for recording in recordings]
+    sensors = collection.sensors or sensor.measure(recordings)
+    rates = [recording.rate for recording in recordings]
     if config.resample_hz is not None:
         recordings = [recording.resample(config.resample_hz) for recording in recordings]
-    resampled = rates != [recording.rate for recording in recordings]
+    resampled = collection.resampled or rates != [recording.rate for recording in recordings]
     return dataclasses.replace(collection, recordings=recordings, sensors=sensors, resampled=resampled)
 
 

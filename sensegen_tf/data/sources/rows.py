@@ -13,8 +13,6 @@ from sensegen_tf.data.recording import Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.errors import InputError
 
-# A longer step of time than so many usual ones is a gap.
-_GAP = 10
 # Pieces of time that starts again are recordings if they have so many rows; otherwise the rows are not in order.
 _FEWEST_ROWS = 2
 
@@ -102,11 +100,11 @@ def _pieces(rows, config, notes):
     for texts in (rows.subjects, rows.sessions):
         changed |= texts[1:] != texts[:-1]
     if rows.clock is None:
-        return _slices(changed)
+        return clock.slices(changed)
     seconds = rows.clock.seconds
     steps = np.diff(seconds)
     back = (steps < 0) & ~changed
-    pieces = _slices(changed | back)
+    pieces = clock.slices(changed | back)
     if back.any():
         if min(piece.stop - piece.start for piece in pieces) < _FEWEST_ROWS:
             at = int(np.argmax(back))
@@ -120,15 +118,9 @@ def _pieces(rows, config, notes):
     for piece in pieces:
         within = steps[piece.start : piece.stop - 1]
         if len(within):
-            longest = config.gap_seconds or _GAP * clock.usual_step(within)
+            longest = config.gap_seconds or clock.GAP * clock.usual_step(within)
             changed[piece.start : piece.stop - 1] |= within > longest
-    return _slices(changed | back)
-
-
-def _slices(edges):
-    """Slices of rows between the marks; a mark stands between a row and the next one."""
-    stops = [*(np.flatnonzero(edges) + 1).tolist(), len(edges) + 1]
-    return [slice(start, stop) for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+    return clock.slices(changed | back)
 
 
 def _rate(rows, pieces, config):
@@ -179,7 +171,7 @@ def _recording(rows, rate, config, notes):
     if rows.clock is not None:
         signals, labels = _even(name, rows, rate, config, notes)
     edges = labels[1:] != labels[:-1] if len(labels) else np.zeros(0, bool)
-    spans = [Span(start=each.start, stop=each.stop, label=labels[each.start]) for each in _slices(edges)]
+    spans = [Span(start=each.start, stop=each.stop, label=labels[each.start]) for each in clock.slices(edges)]
     return Recording(
         name=name,
         signals=signals,
@@ -207,6 +199,5 @@ def _even(name, rows, rate, config, notes):
         notes.append(f"{found.kind}: rows were spread evenly at {rate:g} Hz")
         return rows.signals, rows.labels
     # At the table's own rate: the polyphase filter of `Recording.resample` takes it from there, without aliasing.
-    grid = np.arange(times[0], times[-1] + 0.5 / rate, 1 / rate)
-    nearest = np.searchsorted((times[1:] + times[:-1]) / 2, grid)
-    return np.stack([np.interp(grid, times, channel) for channel in rows.signals.T], -1), rows.labels[nearest]
+    nearest = np.searchsorted((times[1:] + times[:-1]) / 2, clock.even_grid(times, rate))
+    return clock.even(times, rows.signals, rate=rate), rows.labels[nearest]

@@ -1,5 +1,6 @@
 """Damaged files: bytes cut, flipped and inserted give a sentence, or what is still there."""
 
+import functools
 import io
 import os
 
@@ -7,8 +8,10 @@ import numpy as np
 import pytest
 
 from sensegen_tf.data.sources.columns import TableConfig
+from sensegen_tf.data.sources.devices import devices
 from sensegen_tf.data.sources.table import table
 from sensegen_tf.errors import InputError
+from tests.data.sources.devices.making import cwa, e4, edf, embrace, geneactiv, gt3x, wave
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -49,18 +52,65 @@ def damaged(content, rng):
     return content
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_no_damage_ends_in_anything_but_a_sentence(name, tmp_path):
-    rng, refused = np.random.default_rng(0), 0
-    config = TableConfig(channels=("ax",), time_column="time", missing="cut", resample_hz=50.0)
-    path = tmp_path / name
+def whole_device(folder, name):
+    """A file of a device, and what is to be read for it."""
+    path = folder / name
+    match path.suffix:
+        case ".cwa":
+            path.write_bytes(cwa(np.arange(4) * 0.8, wave(320)))
+        case ".gt3x":
+            path.write_bytes(gt3x(range(4), wave(120)))
+        case ".bin":
+            path.write_bytes(geneactiv(np.arange(2) * 6.0, wave(600)))
+        case ".avro":
+            embrace(path, seconds=3)
+        case ".csv":
+            e4(path.parent, seconds=15)
+        case _:
+            edf(path, {"EEG": (50, "uV", wave(200, axes=1)[:, 0]), "Temp": (1, "degC", wave(4, axes=1)[:, 0])})
+    return path, path.parent if path.suffix == ".csv" else path
+
+
+def refusals(path, read, rng):
+    """How many of 125 damaged forms of a file are refused; the others hold numbers and have a rate."""
+    content, refused = path.read_bytes(), 0
     for _ in range(125):
-        path.write_bytes(damaged(FILES[name], rng))
+        path.write_bytes(damaged(content, rng))
         try:
-            found = table(os.fspath(path), config).recordings
+            found = read().recordings
         except InputError as error:
-            assert name in str(error), error
+            assert path.name in str(error) or str(path.parent) in str(error), error
             refused += 1
         else:
             assert all(np.isfinite(each.signals).all() and each.rate > 0 for each in found)
-    assert refused > 10
+    return refused
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_damage_ends_in_anything_but_a_sentence(name, tmp_path):
+    config = TableConfig(channels=("ax",), time_column="time", missing="cut", resample_hz=50.0)
+    path = tmp_path / name
+    path.write_bytes(FILES[name])
+    assert refusals(path, lambda: table(os.fspath(path), config), np.random.default_rng(0)) > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("a.cwa", "actfast"),
+        ("a.gt3x", "actfast"),
+        ("a.bin", "actfast"),
+        ("a.edf", "pyedflib"),
+        ("a.avro", "fastavro"),
+        ("ACC.csv", "numpy"),
+        ("HR.csv", "numpy"),
+    ],
+)
+def test_no_damage_of_a_file_of_a_device_ends_in_anything_but_a_sentence(name, package, tmp_path):
+    pytest.importorskip(package)
+    for missing in ("refuse", "cut"):
+        config = TableConfig(missing=missing, resample_hz=20.0)
+        path, given = whole_device(tmp_path, name)
+        read = functools.partial(devices, given, table=config)
+        refused = refusals(path, read, np.random.default_rng(0))
+        assert refused > 10 or missing == "cut"

@@ -1,0 +1,174 @@
+"""Files as devices write them (extra `native`): a reader a format, and one way from their signals to recordings."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import re
+from collections.abc import Callable, Sequence
+
+from sensegen_tf.data import detect, paths, sensor
+from sensegen_tf.data.recording import Collection, Recording, Sensor, Span
+from sensegen_tf.data.sources.columns import TableConfig
+from sensegen_tf.data.sources.devices import actigraphy, e4, edf, embrace, join
+from sensegen_tf.data.sources.devices.signals import Opened
+from sensegen_tf.errors import InputError
+
+_TERMS = "the owner's own"
+# Most files that a note names.
+_SHOWN = 10
+# How the site of the E4 names the folder of a session: its start and the device.
+_SESSION = re.compile(r"\d{10}_\w+")
+
+
+def devices(
+    data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, table: TableConfig | None = None
+) -> Collection:
+    """Recordings of the files of devices: .cwa, .gt3x, .bin of a GENEActiv, EDF, BDF, .avro, and folders of an E4.
+
+    Args:
+      data_dir: a file, the folder of an E4, or a folder of any of these and the folders in it.
+      channels: names; empty for all of the first file.
+      table: what paths say, what is done where values are missing, and the rate to resample to.
+
+    Returns:
+      A recording for every stretch without a gap. The subject is what `path_pattern` says, otherwise the participant of
+      an .avro, otherwise the file or the folder of an E4; of a folder that the E4's site named, the one above.
+
+    Raises:
+      InputError: nothing is there; a file is damaged, or says what cannot be right; no file has these channels;
+        channels of several rates without `resample_hz`; or a package is missing.
+
+    Example:
+      >>> recordings = devices("stress_predict", ["BVP"]).recordings  # doctest: +SKIP
+      >>> recordings[0].subject, recordings[0].rate  # doctest: +SKIP
+      ('S02', 64.0)
+    """
+    table = table or TableConfig()
+    folder = _find(os.fspath(data_dir), table.path_pattern)
+    notes = _left_out(os.fspath(data_dir), folder.left_out)
+    wanted, found = tuple(channels), []
+    for file in folder.files:
+        opened = _guarded(file.path, functools.partial(_open, file.path, table))
+        names = [name for signal in opened.signals for name in signal.channels]
+        wanted = wanted or tuple(names)
+        lacking = [name for name in wanted if name not in names]
+        if lacking:
+            notes.append(f"{file.path} has no channel {', '.join(lacking)}; it has {', '.join(names) or 'none'}")
+            continue
+        subject = file.parts.get("subject") or opened.subject or file.name
+        read = functools.partial(join.join, opened.signals, wanted, path=file.path, subject=subject, config=table)
+        found.append((file, _guarded(file.path, read)))
+        notes += opened.notes
+    if not found:
+        raise InputError(f"no file has the channels {', '.join(wanted)}:\n  " + "\n  ".join(notes), fields=["channels"])
+    return Collection(
+        recordings=[_labelled(each, file) for file, joined in found for each in joined.recordings],
+        terms=_TERMS,
+        notes=(*notes, *_counts([joined for _, joined in found])),
+        sensors=_sensors([each for _, joined in found for each in joined.raw], wanted),
+        resampled=any(joined.resampled for _, joined in found),
+    )
+
+
+_READERS: dict[str, Callable[[str, TableConfig], Opened]] = {
+    **dict.fromkeys((".cwa", ".gt3x", ".bin"), actigraphy.open_actigraphy),
+    **dict.fromkeys((".edf", ".bdf"), lambda path, _: edf.open_edf(path)),
+    ".avro": lambda path, _: embrace.open_embrace(path),
+}
+
+
+def _open(path, table):
+    if os.path.isdir(path):
+        return e4.open_e4(path)
+    if os.path.getsize(path) == 0:
+        raise InputError(f"{path} is empty")
+    return _READERS[os.path.splitext(path)[1].lower()](path, table)
+
+
+def _guarded(path, read):
+    """What a reader returns; whatever a package stumbles over in a damaged file becomes a sentence."""
+    try:
+        return read()
+    except (InputError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # What Rust calls a panic is no Exception.
+        raise InputError(f"cannot read {path}: {type(error).__name__}: {error}") from error
+
+
+def _find(data_dir, pattern):
+    """The files of devices and the E4 folders below a folder, or the one that was named."""
+    if not os.path.exists(data_dir):
+        raise InputError(f"there is no file or folder {data_dir}", fields=["data_dir"])
+    matcher = paths.compiled(pattern) if pattern else None
+    files: list[paths.Located] = []
+    left_out: list[str] = []
+    for path, inside in _candidates(data_dir, left_out):
+        matched = matcher.search(inside) if matcher else None
+        if matcher and not matched:
+            left_out.append(inside)
+            continue
+        parts = {part: text for part, text in matched.groupdict().items() if part in paths.PARTS} if matched else {}
+        name = inside if os.path.isdir(path) else os.path.splitext(inside)[0]
+        above, last = os.path.split(inside)
+        files.append(paths.Located(path, above if above and _SESSION.fullmatch(last) else name, parts))
+    if not files:
+        like = f" whose path ends like path_pattern {pattern}" if pattern else ""
+        raise InputError(
+            f"{data_dir} holds no {', '.join(detect.DEVICE_SUFFIXES)} file and no folder of an E4{like}",
+            fields=["data_dir", "path_pattern"],
+        )
+    return paths.Folder(files, left_out)
+
+
+def _candidates(data_dir, left_out):
+    """Paths, and paths below the folder; other files are listed."""
+    if detect.is_device(data_dir) and os.path.isfile(data_dir):
+        return [(data_dir, os.path.basename(data_dir))]
+    found = []
+    for root, folders, names in os.walk(data_dir):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = "" if root == data_dir else os.path.relpath(root, data_dir)
+        read = set()
+        if detect.is_e4(root):
+            read = {os.path.basename(path) for path in e4.files_of(root).values()}
+            found.append((root, below or os.path.basename(os.path.abspath(root))))
+        for name in sorted(set(names) - read):
+            path = os.path.join(root, name)
+            if detect.is_device(path) and not name.startswith("."):
+                found.append((path, os.path.join(below, name)))
+            else:
+                left_out.append(os.path.join(below, name))
+    return found
+
+
+def _left_out(data_dir, files):
+    if not files:
+        return []
+    shown = ", ".join(files[:_SHOWN]) + ", ..." * (len(files) > _SHOWN)
+    return [f"{len(files)} files of {data_dir} were not read: {shown}"]
+
+
+def _counts(joined):
+    """Notes on what was done where values were missing."""
+    sums = {"interpolated": sum(each.interpolated for each in joined), "cut out": sum(each.cut for each in joined)}
+    return [f"{count} samples {how}" for how, count in sums.items() if count]
+
+
+def _labelled(recording: Recording, file: paths.Located) -> Recording:
+    """The recording with the label that its path says."""
+    label = file.parts.get("label", "")
+    spans = (Span(start=0, stop=len(recording.signals), label=label),) if label else ()
+    return dataclasses.replace(recording, spans=spans)
+
+
+def _sensors(raw: Sequence[Recording], channels: Sequence[str]) -> tuple[Sensor, ...]:
+    """The sensors of the channels, measured before any resampling."""
+    alike: dict[tuple[str, ...], list[Recording]] = {}
+    for recording in raw:
+        alike.setdefault(recording.channels, []).append(recording)
+    found: dict[str, Sensor] = {}
+    for names, recordings in alike.items():
+        found |= dict(zip(names, sensor.measure(recordings), strict=True))
+    return tuple(found[name] for name in channels)
