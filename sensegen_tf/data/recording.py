@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import fractions
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.signal
@@ -12,6 +13,8 @@ import scipy.signal
 from sensegen_tf.errors import InputError
 
 _RESAMPLE = ("resample_hz",)
+# Windows are float32; a larger value is none of a sensor.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def find_channels(channels: Sequence[str], wanted: Sequence[str], *, name: str) -> list[int]:
@@ -62,19 +65,39 @@ class Sensor:
     high: float | None = None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outline:
+    """All of a recording but its signals and events: what the split and the cutting need to know.
+
+    Attributes:
+      length: samples.
+      name, rate, channels, units, subject, spans, attributes: see `Recording`.
+    """
+
+    name: str
+    length: int
+    rate: float
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    subject: str
+    spans: tuple[Span, ...] = ()
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Recording:
     """One uninterrupted recording of one subject.
 
     Attributes:
       name: where it came from, for messages: a file, a record, a number.
-      signals: float32 [T, C], in physical units.
+      signals: [T, C], in physical units; float32 where that holds every value exactly, otherwise float64.
       rate: samples a second, Hz.
       channels: C names, none twice.
       units: C units, such as "g", "rad/s", "mV".
       subject: the person (or device) recorded.
       spans: labelled spans in order of time; may be empty and need not cover the recording.
       events: labelled moments in order of time.
+      attributes: of the subject, name -> text, such as "age" -> "54"; they go no further than the dataset.
 
     Raises:
       InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
@@ -88,9 +111,11 @@ class Recording:
     subject: str
     spans: tuple[Span, ...] = ()
     events: tuple[Event, ...] = ()
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "signals", np.asarray(self.signals, np.float32))
+        object.__setattr__(self, "signals", _smallest(self.signals))
+        object.__setattr__(self, "attributes", types.MappingProxyType(dict(self.attributes)))
         if self.signals.ndim != 2 or self.signals.shape[1] != len(self.channels):
             raise InputError(
                 f"{self.name}: signals of shape {self.signals.shape} do not fit "
@@ -102,8 +127,8 @@ class Recording:
             raise InputError(f"{self.name}: a channel name stands twice in {', '.join(self.channels)}")
         if not (np.isfinite(self.rate) and self.rate > 0):
             raise InputError(f"{self.name}: the rate must be above 0 Hz, got {self.rate}")
-        bad = np.argwhere(~np.isfinite(self.signals))
-        if len(bad):
+        if not _is_finite(self.signals):
+            bad = np.argwhere(~(np.abs(self.signals) <= _LARGEST))
             row, column = bad[0]
             raise InputError(
                 f"{self.name}: {len(bad)} values are not finite; the first is sample {row} "
@@ -111,9 +136,20 @@ class Recording:
             )
 
     @property
+    def length(self) -> int:
+        """T."""
+        return len(self.signals)
+
+    @property
     def seconds(self) -> float:
         """Duration in seconds."""
-        return len(self.signals) / self.rate
+        return self.length / self.rate
+
+    @property
+    def outline(self) -> Outline:
+        """All but the signals and events."""
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Outline)}
+        return Outline(**{**given, "attributes": dict(self.attributes)})
 
     def select(self, channels: Sequence[str]) -> Recording:
         """The same recording with the named channels alone, in the order given.
@@ -187,7 +223,23 @@ class Collection:
     resampled: bool = False
 
 
-def check_alike(recordings: Sequence[Recording], attributes: Sequence[str]) -> None:
+def _smallest(signals):
+    """Signals as float32 where that is exact, and otherwise as float64."""
+    signals = np.asarray(signals)
+    if signals.dtype == np.float32:
+        return signals
+    signals = signals.astype(np.float64, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = signals.astype(np.float32)
+        return single if np.array_equal(single, signals, equal_nan=True) else signals
+
+
+def _is_finite(signals):
+    """Whether every value is finite, also as float32."""
+    return not signals.size or (signals.max() <= _LARGEST and signals.min() >= -_LARGEST)
+
+
+def check_alike(recordings: Sequence[Recording | Outline], attributes: Sequence[str]) -> None:
     """Refuses recordings that cannot be learned from together.
 
     Args:
@@ -201,7 +253,7 @@ def check_alike(recordings: Sequence[Recording], attributes: Sequence[str]) -> N
         raise InputError("there are no recordings")
     first = recordings[0]
     for recording in recordings:
-        if not len(recording.signals):
+        if not recording.length:
             raise InputError(f"{recording.name} is empty: it has no samples")
         for what in attributes:
             if getattr(recording, what) != getattr(first, what):

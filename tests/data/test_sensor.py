@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from sensegen_tf.data.recording import Recording
-from sensegen_tf.data.sensor import measure
+from sensegen_tf.data.recording import Recording, Sensor
+from sensegen_tf.data.sensor import Levels, measure
 
 
 def sensor(values):
@@ -24,6 +24,25 @@ def test_the_step_of_a_grid_is_found(step):
 
 def test_values_on_no_grid_have_no_resolution():
     assert sensor(np.random.default_rng(0).normal(size=20_000)).resolution is None
+
+
+def test_steps_that_float32_hides_are_found():
+    counts = 50_000_000 + np.random.default_rng(0).normal(0, 5000, 20_000).round()
+    assert sensor(counts).resolution == 1 and sensor(counts / 1e6).resolution == pytest.approx(1e-6, rel=1e-4)
+    assert sensor(np.random.default_rng(0).integers(0, 1 << 26, 20_000)).resolution == 1
+    # Digits of a text are none of a sensor's.
+    assert sensor(np.random.default_rng(0).normal(0, 5, 20_000).round(6)).resolution is None
+
+
+def test_recordings_one_after_the_other_say_the_same_as_together():
+    values = np.random.default_rng(0).normal(0, 3, [40, 50, 1]).round(1)
+    alone, together = Levels(), Levels()
+    for piece in values:
+        part = Levels()
+        part.add(piece)
+        alone.merge(part)
+    together.add(values.reshape(-1, 1))
+    assert alone.sensors() == together.sensors() == (Sensor(resolution=pytest.approx(0.1)),)
 
 
 def test_saturation_is_an_extreme_value_that_is_held():
