@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -179,12 +179,26 @@ class WindowSet:
         """Counts and a checksum, as a dictionary that JSON can hold."""
         labels = np.full(self.count, "") if self.labels is None else self.labels
         names, counts = np.unique(labels, return_counts=True)
-        return {
-            "windows": self.count,
-            "subjects": list(self.subject_names),
-            "labels": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-            "checksum": zlib.crc32(self.values.tobytes()),
-        }
+        of_labels = dict(zip(names.tolist(), counts.tolist(), strict=True))
+        return describe_windows(
+            self.subject_names, of_labels, checksum=zlib.crc32(np.ascontiguousarray(self.values).data)
+        )
+
+
+def describe_windows(subjects: Iterable[str], labels: Mapping[str, int], *, checksum: int) -> dict[str, Any]:
+    """What is said of windows, as a dictionary that JSON can hold.
+
+    Args:
+      subjects: that occur.
+      labels: label, or "" where a window has none -> how many windows.
+      checksum: CRC-32 of the values.
+    """
+    return {
+        "windows": sum(labels.values()),
+        "subjects": sorted(subjects),
+        "labels": {name: labels[name] for name in sorted(labels)},
+        "checksum": checksum,
+    }
 
 
 def evenly_spaced(count: int, most: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from sensegen_tf.data import clock
 from sensegen_tf.data.clock import Clock
 from sensegen_tf.data.missing import complete
+from sensegen_tf.data.readers import Read
 from sensegen_tf.data.recording import Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.errors import InputError
@@ -45,13 +46,6 @@ class Rows(NamedTuple):
         names = ("signals", "numbers", "subjects", "sessions", "labels")
         timed = self.clock and self.clock._replace(seconds=self.clock.seconds[rows])
         return self._replace(clock=timed, **{name: getattr(self, name)[rows] for name in names})
-
-
-class Read(NamedTuple):
-    """What a table holds: recordings in the order of its rows, and what was done to read them, for people."""
-
-    recordings: list[Recording]
-    notes: list[str]
 
 
 def recordings(rows: Rows, config: TableConfig) -> Read:

@@ -1,0 +1,119 @@
+"""Recordings on disk while a set is prepared of them: signals as plain float32, the rest in memory."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sensegen_tf.data.plan import Piece
+from sensegen_tf.data.recording import Outline
+from sensegen_tf.data.sources import SourceConfig, open_readers
+from sensegen_tf.data.sources.lookup import Attributes
+from sensegen_tf.data.sources.parts import Parts, TakeConfig, read_part
+from sensegen_tf.data.workers import Workers
+
+
+class Entry(NamedTuple):
+    """Where the signals of a recording lie: a file, the first byte in it, and the number of channels."""
+
+    path: str
+    offset: int
+    channels: int
+
+
+class Spooled(NamedTuple):
+    """A recording whose signals lie on disk."""
+
+    outline: Outline
+    entry: Entry
+
+    @property
+    def subject(self) -> str:
+        """Who was recorded."""
+        return self.outline.subject
+
+
+class Spool(NamedTuple):
+    """The recordings of a source.
+
+    Attributes:
+      recordings: at least one.
+      found: what else a `Collection` says of them.
+    """
+
+    recordings: list[Spooled]
+    found: dict[str, Any]
+
+
+def spool(config: SourceConfig, folder: str, *, workers: Workers) -> Spool:
+    """Reads a source file by file, and keeps the signals on disk.
+
+    Args:
+      config: which recordings.
+      folder: where they lie until it is removed.
+      workers: that read the files.
+
+    Raises:
+      InputError: see `sources.load`.
+      OSError: the disk is full.
+    """
+    readers = open_readers(config)
+    parts, recordings = Parts(config.take, Attributes(config.attributes, config.data_dir)), []
+    read = functools.partial(_spool_part, config=config.take, folder=folder)
+    for number, part in enumerate(workers.map(read, enumerate(readers.readers))):
+        offset = 0
+        for outline in parts.add(part):
+            recordings.append(Spooled(outline, Entry(_file(folder, number), offset, len(outline.channels))))
+            offset += 4 * outline.length * len(outline.channels)
+    return Spool(recordings, parts.found(readers))
+
+
+def _file(folder, number):
+    return os.path.join(folder, f"{number:07d}.float32")
+
+
+def _spool_part(job, *, config: TakeConfig, folder):
+    """A part whose signals were written to a file."""
+    number, reader = job
+    part = read_part(reader, config)
+    with open(_file(folder, number), "wb") as file:
+        for recording in part.recordings:
+            file.write(np.ascontiguousarray(recording.signals, np.float32).data)
+    return part._replace(recordings=[recording.outline for recording in part.recordings])
+
+
+class SpoolReader:
+    """Reads pieces of recordings; a context manager. It has the file open that it read last.
+
+    Args:
+      entries: number of a recording -> where its signals lie.
+    """
+
+    def __init__(self, entries: Mapping[int, Entry] | Sequence[Entry]):
+        self._entries = entries
+        self._path, self._handle = "", -1
+
+    def __enter__(self) -> SpoolReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def _close(self):
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def __call__(self, piece: Piece) -> np.ndarray:
+        """The signals of a piece, float32 [T, C]."""
+        entry = self._entries[piece.recording]
+        if entry.path != self._path:
+            self._close()
+            self._path, self._handle = entry.path, os.open(entry.path, os.O_RDONLY)
+        row = 4 * entry.channels
+        content = os.pread(self._handle, (piece.stop - piece.start) * row, entry.offset + piece.start * row)
+        return np.frombuffer(content, np.float32).reshape(-1, entry.channels)
