@@ -72,7 +72,7 @@ class Dataset:
         return describe_channels(
             self.standardizer,
             self.sensors,
-            like={"rate": self.rate, "channels": self.channels, "units": self.units},
+            like={"rate": self.rate, "channels": self.channels, "units": self.units, "double": self.training.double},
             length=self.length,
             terms=self.terms,
             resampled=self.resampled,
@@ -98,7 +98,7 @@ def describe_channels(
     Args:
       standardizer: statistics of the training windows.
       sensors: C `Sensor`, as measured on the recordings.
-      like: rate, channels and units of the windows.
+      like: rate, channels and units of the windows, and whether they are double.
       length: of a window, samples.
       terms: licence and citation of the recordings.
       resampled: whether the windows are at another rate than the sensors'.
@@ -113,4 +113,5 @@ def describe_channels(
         **standardizer.describe(),
         "resampled": resampled,
         "terms": terms,
+        **({"double": True} if like["double"] else {}),
     }

@@ -54,9 +54,10 @@ class Places(NamedTuple):
         Args:
           length: samples of a window.
           signals: reads a piece, [length, C].
-          like: what holds for all: name, rate, channels, units.
+          like: what holds for all: name, rate, channels, units, double.
         """
-        values = np.empty([len(self.start), length, len(like["channels"])], np.float32)
+        kind = np.float64 if like["double"] else np.float32
+        values = np.empty([len(self.start), length, len(like["channels"])], kind)
         for row in np.lexsort([self.start, self.recording]):
             start = int(self.start[row])
             values[row] = signals(Piece(int(self.recording[row]), start, start + length))
@@ -72,6 +73,7 @@ class Cuts:
       outlines: of all recordings, in their order.
       stretches: that are cut, each with a window at least.
       length, stride: see `WindowConfig`.
+      double: whether the values stay float64.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Cuts:
     stretches: Sequence[Stretch]
     length: int
     stride: int
+    double: bool = False
 
     @functools.cached_property
     def _counts(self):
@@ -109,7 +112,8 @@ class Cuts:
     def like(self) -> dict[str, Any]:
         """What holds for all windows, as arguments of a `WindowSet`."""
         first = self.outlines[self.stretches[0].recording]
-        return {"name": self.name, "rate": first.rate, "channels": first.channels, "units": first.units}
+        alike = {"rate": first.rate, "channels": first.channels, "units": first.units}
+        return {"name": self.name, **alike, "double": self.double}
 
     @property
     def label_names(self) -> set[str]:
@@ -146,6 +150,11 @@ class Plan:
 
     splits: dict[str, Cuts]
     notes: tuple[str, ...]
+
+    def in_double(self) -> Plan:
+        """The same, with windows whose values stay float64."""
+        splits = {name: dataclasses.replace(cuts, double=True) for name, cuts in self.splits.items()}
+        return Plan(splits=splits, notes=self.notes)
 
 
 def plan(

@@ -213,6 +213,7 @@ class Collection:
       test_subjects: the subjects that the source itself sets aside for testing; empty where it leaves that to the user.
       sensors: what `data.sensor.measure` found, one a channel; empty before it was asked.
       resampled: whether the recordings are at another rate than the sensors were measured at.
+      double: whether windows keep float64, since float32 would lose the steps of a sensor.
     """
 
     recordings: list[Recording]
@@ -221,6 +222,7 @@ class Collection:
     test_subjects: tuple[str, ...] = ()
     sensors: tuple[Sensor, ...] = ()
     resampled: bool = False
+    double: bool = False
 
 
 def _smallest(signals):

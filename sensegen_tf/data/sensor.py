@@ -68,6 +68,11 @@ class Levels:
         """The sensor of each channel."""
         return tuple(channel.sensor() for channel in self._channels)
 
+    @property
+    def double(self) -> bool:
+        """Whether float32 would lose the steps of a sensor."""
+        return any(channel.double() for channel in self._channels)
+
 
 class _Channel:
     """Distinct values of a channel, its extremes, and how long these were held."""
@@ -91,26 +96,36 @@ class _Channel:
                     self._together()
 
     def _together(self):
+        if not self._pieces:
+            return
         self._values = np.unique(np.concatenate([self._values, *self._pieces]))
         self._pieces, self._waiting = [], 0
 
     def sensor(self):
-        self._together()
-        largest = max(abs(self._low.value), abs(self._high.value))
-        step = _resolution(self._values, float(np.spacing(np.float32(largest))))
-        if step is None and self._double:
-            step = self._fine_resolution(float(np.spacing(largest)))
         return Sensor(
-            resolution=step,
+            resolution=self.coarse_resolution() or self.fine_resolution(),
             low=float(self._low.value) if self._low.run >= _RUN else None,
             high=float(self._high.value) if self._high.run >= _RUN else None,
         )
 
-    def _fine_resolution(self, rounding):
+    def double(self):
+        """Whether float32 would lose the steps."""
+        return self._double and not self.coarse_resolution() and self.fine_resolution() is not None
+
+    def coarse_resolution(self):
+        """The step, as far as float32 shows it."""
+        return self._step(np.float32)
+
+    def fine_resolution(self):
         """A step that float32 hides: of counts, or where it is no mere last digit of a text."""
-        step = _resolution(self._values, rounding)
+        step = self._step(np.float64) if self._double else None
         counts = bool((self._values == np.round(self._values)).all())
         return step if step and (counts or self._high.value - self._low.value <= _STEPS * step) else None
+
+    def _step(self, kind):
+        self._together()
+        largest = max(abs(float(self._low.value)), abs(float(self._high.value)))
+        return _resolution(self._values, float(np.spacing(kind(largest))))
 
 
 class _Extreme:

@@ -33,6 +33,7 @@ def prepare(
     recordings = plan.wanted(collection.recordings, config)
     outlines = [recording.outline for recording in recordings]
     planned = plan.plan(outlines, config, test_subjects=collection.test_subjects, labels_asked=labels_asked)
+    planned = planned.in_double() if collection.double else planned
     splits = {name: cuts.read(_from(recordings)) for name, cuts in planned.splits.items()}
     measured = standardizer is None
     sensors = collection.sensors or (Sensor(),) * len(splits["training"].channels)

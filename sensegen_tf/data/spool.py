@@ -1,4 +1,4 @@
-"""Recordings on disk while a set is prepared of them: signals as plain float32, the rest in memory."""
+"""Recordings on disk while a set is prepared of them: signals as plain numbers, the rest in memory."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from sensegen_tf.data.plan import Piece
 from sensegen_tf.data.recording import Outline
 from sensegen_tf.data.sources import SourceConfig, open_readers
 from sensegen_tf.data.sources.lookup import Attributes
-from sensegen_tf.data.sources.parts import Parts, TakeConfig, read_part
+from sensegen_tf.data.sources.parts import Part, Parts, TakeConfig, read_part
 from sensegen_tf.data.workers import Workers
 
 
 class Entry(NamedTuple):
-    """Where the signals of a recording lie: a file, the first byte in it, and the number of channels."""
+    """Where the signals of a recording lie: a file, the first byte in it, the number of channels, the type."""
 
     path: str
     offset: int
     channels: int
+    dtype: np.dtype
 
 
 class Spooled(NamedTuple):
@@ -62,28 +63,34 @@ def spool(config: SourceConfig, folder: str, *, workers: Workers) -> Spool:
       OSError: the disk is full.
     """
     readers = open_readers(config)
-    parts, recordings = Parts(config.take, Attributes(config.attributes, config.data_dir)), []
+    parts, recordings = Parts(config.take, Attributes(config.attributes, config.data_dir)), list[Spooled]()
     read = functools.partial(_spool_part, config=config.take, folder=folder)
-    for number, part in enumerate(workers.map(read, enumerate(readers.readers))):
-        offset = 0
-        for outline in parts.add(part):
-            recordings.append(Spooled(outline, Entry(_file(folder, number), offset, len(outline.channels))))
-            offset += 4 * outline.length * len(outline.channels)
+    for part in workers.map(read, enumerate(readers.readers)):
+        recordings += map(Spooled, parts.add(part.taken), part.entries)
     return Spool(recordings, parts.found(readers))
 
 
 def _file(folder, number):
-    return os.path.join(folder, f"{number:07d}.float32")
+    return os.path.join(folder, f"{number:07d}")
+
+
+class _SpooledPart(NamedTuple):
+    """A part with outlines in the place of its recordings, and where the signals lie."""
+
+    taken: Part
+    entries: list[Entry]
 
 
 def _spool_part(job, *, config: TakeConfig, folder):
     """A part whose signals were written to a file."""
     number, reader = job
-    part = read_part(reader, config)
-    with open(_file(folder, number), "wb") as file:
+    part, path, entries = read_part(reader, config), _file(folder, number), []
+    with open(path, "wb") as file:
         for recording in part.recordings:
-            file.write(np.ascontiguousarray(recording.signals, np.float32).data)
-    return part._replace(recordings=[recording.outline for recording in part.recordings])
+            signals = np.ascontiguousarray(recording.signals)
+            entries.append(Entry(path, file.tell(), signals.shape[1], signals.dtype))
+            file.write(signals.data)
+    return _SpooledPart(part._replace(recordings=[recording.outline for recording in part.recordings]), entries)
 
 
 class SpoolReader:
@@ -109,11 +116,11 @@ class SpoolReader:
             self._handle = -1
 
     def __call__(self, piece: Piece) -> np.ndarray:
-        """The signals of a piece, float32 [T, C]."""
+        """The signals of a piece [T, C]."""
         entry = self._entries[piece.recording]
         if entry.path != self._path:
             self._close()
             self._path, self._handle = entry.path, os.open(entry.path, os.O_RDONLY)
-        row = 4 * entry.channels
+        row = entry.dtype.itemsize * entry.channels
         content = os.pread(self._handle, (piece.stop - piece.start) * row, entry.offset + piece.start * row)
-        return np.frombuffer(content, np.float32).reshape(-1, entry.channels)
+        return np.frombuffer(content, entry.dtype).reshape(-1, entry.channels)

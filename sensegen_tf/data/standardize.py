@@ -127,7 +127,10 @@ class Standardizer:
         return bool(self.grid.any())
 
     def to_standard(self, values: Values) -> Values:
-        """Physical [..., C] -> standardised."""
+        """Physical [..., C] -> standardised; of float64, whose steps float32 would lose, float32 all the same."""
+        if values.dtype == np.float64:
+            exact = (values - self.mean.astype(np.float64)) / self.std.astype(np.float64)
+            return exact.astype(np.float32) if isinstance(exact, np.ndarray) else tf.cast(exact, tf.float32)
         return (values - self.mean) / self.std
 
     def to_physical(self, values: Values) -> Values:

@@ -34,8 +34,8 @@ def open_source(
 ) -> Iterator[Unprepared]:
     """Context manager: the recordings of a source, of which `write` makes a prepared set.
 
-    The set appears whole when the block ends, or not at all. Until then the folder also holds the recordings, as
-    float32. The set is that of `split.prepare` and `write_prepared`, byte for byte, whatever the number of processes.
+    The set appears whole when the block ends, or not at all. Until then the folder also holds the recordings.
+    The set is that of `split.prepare` and `write_prepared`, byte for byte, whatever the number of processes.
 
     Args:
       config: which recordings.
@@ -51,7 +51,7 @@ def open_source(
     with atomic_folder(folder) as temporary, Workers(processes) as workers:
         recordings = os.path.join(temporary, "recordings")
         os.mkdir(recordings)
-        yield Unprepared(spool(config, recordings, workers=workers), temporary, workers)
+        yield Unprepared(spool(config, recordings, workers=workers), temporary, workers=workers)
         shutil.rmtree(recordings)
 
 
@@ -74,7 +74,7 @@ class Unprepared:
       notes, test_subjects: see `Collection`.
     """
 
-    def __init__(self, spooled: Spool, folder: str, workers: Workers):
+    def __init__(self, spooled: Spool, folder: str, *, workers: Workers):
         self._spool, self._folder, self._workers = spooled, folder, workers
         self.rate: float = spooled.recordings[0].outline.rate
         self.notes: tuple[str, ...] = spooled.found["notes"]
@@ -98,6 +98,7 @@ class Unprepared:
         recordings = plan.wanted(self._spool.recordings, config)
         outlines = [recording.outline for recording in recordings]
         planned = plan.plan(outlines, config, test_subjects=self.test_subjects, labels_asked=labels_asked)
+        planned = planned.in_double() if self._spool.found["double"] else planned
         entries = [recording.entry for recording in recordings]
         written = self._write_splits(planned, entries, shard_windows)
         found, first = self._spool.found, planned.splits["training"]
@@ -121,7 +122,10 @@ class Unprepared:
         measured = {name: start(_measure, _Measured(cuts, entries)) for name, cuts in planned.splits.items()}
         shards, write = {}, functools.partial(_write_shard, folder=self._folder)
         for name, cuts in planned.splits.items():
-            jobs = (_job(cuts, entries, shard.file, shard.rows) for shard in layout(cuts.count, name, shard_windows))
+            jobs = (
+                _job(cuts, entries, shard.file, shard.rows)
+                for shard in layout(cuts.count, name, shard_windows=shard_windows)
+            )
             shards[name] = list(self._workers.map(write, jobs))
         found = {name: result() for name, result in measured.items()}
         splits = {
@@ -183,4 +187,4 @@ def _job(cuts, entries, file, rows):
 def _write_shard(job, *, folder):
     with SpoolReader(job.entries) as signals:
         windows = job.places.read(job.length, signals, like=job.like)
-    return write_shard(folder, job.file, windows)
+    return write_shard(windows, folder, file=job.file)

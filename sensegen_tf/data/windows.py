@@ -62,7 +62,7 @@ class WindowSet:
     """Windows in memory, and what is known of them; used from the recordings to the report.
 
     Attributes:
-      values: float32 [N, T, C], in physical units.
+      values: [N, T, C], in physical units; float32 unless `double`.
       name: what messages and the report call it.
       rate: samples a second, Hz; 1 where it is unknown, so that frequencies are in cycles a sample.
       channels: C names; where empty, x0, x1 and so on.
@@ -70,6 +70,7 @@ class WindowSet:
       subjects: N strings, or None where nobody knows.
       labels: N strings, "" where a window has none; None where no window has one.
       log_likelihood: a model's log-likelihood of each window, float [N], nats, NaN where it was not computed; or None.
+      double: whether the values are float64, since float32 would lose the steps of a sensor.
 
     Raises:
       InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
@@ -88,9 +89,10 @@ class WindowSet:
     subjects: np.ndarray | None = None
     labels: np.ndarray | None = None
     log_likelihood: np.ndarray | None = None
+    double: bool = False
 
     def __post_init__(self) -> None:
-        self._set("values", np.asarray(self.values, np.float32))
+        self._set("values", np.asarray(self.values, np.float64 if self.double else np.float32))
         if self.values.ndim != 3:
             raise InputError(f"{self.name}: expected windows [number, time, channel], got shape {self.values.shape}")
         if not (np.isfinite(self.rate) and self.rate > 0):

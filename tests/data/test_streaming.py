@@ -83,6 +83,25 @@ def test_what_is_in_memory_anyway_can_be_prepared(tmp_path):
     assert memory == stream
 
 
+def test_counts_of_26_bits_keep_their_steps_up_to_the_prepared_set(tmp_path):
+    pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    for subject in SUBJECTS:
+        counts = 50_000_000 + rng.normal(0, 50, 400).round().astype(int)
+        (tmp_path / "in" / f"{subject}.csv").write_text("\n".join(["red", *map(str, counts)]))
+    columns = TableConfig(channels=("red",), rate_hz=50.0)
+    asked = sources.SourceConfig(source="table", data_dir=os.fspath(tmp_path / "in"), table=columns)
+    memory, stream = both(asked, WindowConfig(length=16, stride=16), tmp_path)
+    assert memory == stream
+    opened = open_prepared(tmp_path / "stream")
+    values = opened.training.subsample(100).values
+    assert opened.sensors[0].resolution == 1 and set(np.unique(values % 1)) == {0}
+    assert set(np.unique(values % 4)) == {0, 1, 2, 3} and opened.describe()["double"]
+    standard = opened.standardizer.to_standard(values)
+    assert len(np.unique(standard)) == len(np.unique(values)) > 100
+
+
 @pytest.mark.process
 def test_the_number_of_processes_changes_nothing(folder, tmp_path):
     asked = source(folder, attributes=ages())

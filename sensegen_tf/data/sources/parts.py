@@ -120,6 +120,7 @@ class Parts:
             "test_subjects": readers.test_subjects,
             "sensors": self._levels.sensors(),
             "resampled": self._resampled,
+            "double": self._levels.double,
         }
 
 

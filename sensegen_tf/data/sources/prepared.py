@@ -39,8 +39,8 @@ def write_prepared(dataset: Dataset, folder: str | os.PathLike[str], *, shard_wi
             name: {
                 **windows.describe(),
                 "shards": [
-                    write_shard(temporary, shard.file, _in_memory(windows).take(shard.rows))
-                    for shard in layout(windows.count, name, shard_windows)
+                    write_shard(_in_memory(windows).take(shard.rows), temporary, file=shard.file)
+                    for shard in layout(windows.count, name, shard_windows=shard_windows)
                 ],
             }
             for name, windows in dataset.splits().items()
@@ -72,7 +72,7 @@ class ShardRows(NamedTuple):
     rows: np.ndarray
 
 
-def layout(count: int, split: str, shard_windows: int) -> list[ShardRows]:
+def layout(count: int, split: str, *, shard_windows: int) -> list[ShardRows]:
     """Which windows each shard of a split holds.
 
     Args:
@@ -89,8 +89,13 @@ def layout(count: int, split: str, shard_windows: int) -> list[ShardRows]:
     ]
 
 
-def write_shard(folder: str, file: str, windows: WindowSet) -> dict[str, Any]:
+def write_shard(windows: WindowSet, folder: str, *, file: str) -> dict[str, Any]:
     """Writes a shard; what the manifest says of it.
+
+    Args:
+      windows: of the shard, in its order.
+      folder: of the set.
+      file: its name.
 
     Raises:
       OSError: the disk is full.
