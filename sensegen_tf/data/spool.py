@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sensegen_tf.data.plan import Piece
+from sensegen_tf.data.readers import Readers
 from sensegen_tf.data.recording import Outline
-from sensegen_tf.data.sources import SourceConfig, open_readers
 from sensegen_tf.data.sources.lookup import Attributes
 from sensegen_tf.data.sources.parts import Part, Parts, TakeConfig, read_part
 from sensegen_tf.data.workers import Workers
@@ -50,21 +50,22 @@ class Spool(NamedTuple):
     found: dict[str, Any]
 
 
-def spool(config: SourceConfig, folder: str, *, workers: Workers) -> Spool:
+def spool(readers: Readers, folder: str, *, config: TakeConfig, attributes: Attributes, workers: Workers) -> Spool:
     """Reads a source file by file, and keeps the signals on disk.
 
     Args:
-      config: which recordings.
+      readers: of the recordings.
       folder: where they lie until it is removed.
+      config: what is taken of them.
+      attributes: of the subjects.
       workers: that read the files.
 
     Raises:
       InputError: see `sources.load`.
       OSError: the disk is full.
     """
-    readers = open_readers(config)
-    parts, recordings = Parts(config.take, Attributes(config.attributes, config.data_dir)), list[Spooled]()
-    read = functools.partial(_spool_part, config=config.take, folder=folder)
+    parts, recordings = Parts(config, attributes), list[Spooled]()
+    read = functools.partial(_spool_part, config=config, folder=folder)
     for part in workers.map(read, enumerate(readers.readers)):
         recordings += map(Spooled, parts.add(part.taken), part.entries)
     return Spool(recordings, parts.found(readers))

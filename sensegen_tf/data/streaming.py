@@ -15,7 +15,8 @@ import numpy as np
 from sensegen_tf.data import plan
 from sensegen_tf.data.dataset import describe_channels
 from sensegen_tf.data.plan import Cuts, Places, Plan
-from sensegen_tf.data.sources import SourceConfig
+from sensegen_tf.data.sources import SourceConfig, open_readers
+from sensegen_tf.data.sources.lookup import Attributes
 from sensegen_tf.data.sources.prepared import layout, refuse_existing, write_manifest, write_shard
 from sensegen_tf.data.spool import Entry, Spool, SpoolReader, spool
 from sensegen_tf.data.standardize import Standardizer
@@ -46,12 +47,14 @@ def open_source(
       InputError: see `sources.load`; the folder exists, or the disk is full.
     """
     folder = refuse_existing(folder)
+    readers, attributes = open_readers(config), Attributes(config.attributes, config.data_dir)
     if processes is None:
         processes = (os.cpu_count() or 1) if _size(config.data_dir) > _SMALL else 1
     with atomic_folder(folder) as temporary, Workers(processes) as workers:
         recordings = os.path.join(temporary, "recordings")
         os.mkdir(recordings)
-        yield Unprepared(spool(config, recordings, workers=workers), temporary, workers=workers)
+        found = spool(readers, recordings, config=config.take, attributes=attributes, workers=workers)
+        yield Unprepared(found, temporary, workers=workers)
         shutil.rmtree(recordings)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import contextlib
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
@@ -36,7 +38,8 @@ class Workers:
         if self._processes > 1:
             # Not forked: TensorFlow's threads do not survive it.
             context = multiprocessing.get_context("spawn")
-            self._pool = concurrent.futures.ProcessPoolExecutor(self._processes, mp_context=context)
+            quiet = import_quietly if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3" else None
+            self._pool = concurrent.futures.ProcessPoolExecutor(self._processes, mp_context=context, initializer=quiet)
         return self
 
     def __exit__(
@@ -79,6 +82,20 @@ class Workers:
                 yield waiting.popleft()()
         while waiting:
             yield waiting.popleft()()
+
+
+def import_quietly() -> None:
+    """Imports TensorFlow without its start-up messages.
+
+    Its C++ part writes them before it reads the variable that asks it not to, so stderr is redirected.
+    """
+    with contextlib.ExitStack() as stack:
+        stderr = os.dup(2)
+        stack.callback(os.close, stderr)
+        stack.callback(os.dup2, stderr, 2)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow  # noqa: F401
 
 
 def _result(future):
