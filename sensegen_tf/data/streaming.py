@@ -50,11 +50,14 @@ def open_source(
     readers, attributes = open_readers(config), Attributes(config.attributes, config.data_dir)
     if processes is None:
         processes = (os.cpu_count() or 1) if _size(config.data_dir) > _SMALL else 1
-    with atomic_folder(folder) as temporary, Workers(processes) as workers:
+    with atomic_folder(folder) as temporary:
         recordings = os.path.join(temporary, "recordings")
         os.mkdir(recordings)
-        found = spool(readers, recordings, config=config.take, attributes=attributes, workers=workers)
-        yield Unprepared(found, temporary, workers=workers)
+        # Other processes than those that write: without TensorFlow they leave their memory to the recordings.
+        with Workers(processes) as workers:
+            found = spool(readers, recordings, config=config.take, attributes=attributes, workers=workers)
+        with Workers(processes, tensorflow=True) as workers:
+            yield Unprepared(found, temporary, workers=workers)
         shutil.rmtree(recordings)
 
 

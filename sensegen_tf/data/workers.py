@@ -23,6 +23,7 @@ class Workers:
 
     Args:
       processes: how many; with one, everything runs in this process.
+      tensorflow: whether the work needs TensorFlow, which is then imported at once and as quietly as here.
 
     Example:
       >>> with Workers(1) as workers:
@@ -30,16 +31,18 @@ class Workers:
       [2, 3]
     """
 
-    def __init__(self, processes: int):
-        self._processes = processes
+    def __init__(self, processes: int, *, tensorflow: bool = False):
+        self._processes, self._tensorflow = processes, tensorflow
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:
         if self._processes > 1:
             # Not forked: TensorFlow's threads do not survive it.
             context = multiprocessing.get_context("spawn")
-            quiet = import_quietly if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3" else None
-            self._pool = concurrent.futures.ProcessPoolExecutor(self._processes, mp_context=context, initializer=quiet)
+            quiet = self._tensorflow and os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3"
+            self._pool = concurrent.futures.ProcessPoolExecutor(
+                self._processes, mp_context=context, initializer=import_quietly if quiet else None
+            )
         return self
 
     def __exit__(

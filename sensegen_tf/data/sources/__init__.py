@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sensegen_tf.data.readers import Readers, of_collection
 from sensegen_tf.data.recording import Collection
-from sensegen_tf.data.sources import demo, har, native, simulated, table, wfdb
+from sensegen_tf.data.sources import demo, har, simulated, table, wfdb
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.sources.lookup import Attributes, AttributesConfig
 from sensegen_tf.data.sources.parts import Parts, TakeConfig, read_part
@@ -62,9 +62,16 @@ SOURCES: dict[str, Callable[[SourceConfig], Collection | Readers]] = {
     ),
     "cinc2017": lambda config: wfdb.cinc2017_readers(config.data_dir, config.labels),
     "table": lambda config: table.table_readers(config.data_dir, config.table),
-    "tfrecord": lambda config: native.read_series(config.data_dir),
+    "tfrecord": lambda config: _tfrecord(config.data_dir),
 }
 _EMBEDDED = ("watch", "ecg", "simulated_ecg")
+
+
+def _tfrecord(path):
+    # TensorFlow, which the processes that read other sources can do without.
+    from sensegen_tf.data.sources import native
+
+    return native.read_series(path)
 
 
 def load(config: SourceConfig) -> Collection:
