@@ -98,6 +98,7 @@ class Recording:
       spans: labelled spans in order of time; may be empty and need not cover the recording.
       events: labelled moments in order of time.
       attributes: of the subject, name -> text, such as "age" -> "54"; they go no further than the dataset.
+      raw: [N, C], what the sensor said where some of the signals were interpolated; None where none was.
 
     Raises:
       InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
@@ -112,6 +113,7 @@ class Recording:
     spans: tuple[Span, ...] = ()
     events: tuple[Event, ...] = ()
     attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    raw: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signals", _smallest(self.signals))
@@ -141,6 +143,11 @@ class Recording:
         return len(self.signals)
 
     @property
+    def measured(self) -> np.ndarray:
+        """What the sensor said: the signals, or `raw`."""
+        return self.signals if self.raw is None else _smallest(self.raw)
+
+    @property
     def seconds(self) -> float:
         """Duration in seconds."""
         return self.length / self.rate
@@ -161,6 +168,7 @@ class Recording:
         return dataclasses.replace(
             self,
             signals=self.signals[:, columns],
+            raw=None if self.raw is None else self.raw[:, columns],
             channels=tuple(channels),
             units=tuple(self.units[column] for column in columns),
         )

@@ -29,7 +29,7 @@ def measure(recordings: Sequence[Recording]) -> tuple[Sensor, ...]:
     """
     levels = Levels()
     for recording in recordings:
-        levels.add(recording.signals)
+        levels.add(recording.measured)
     return levels.sensors()
 
 
@@ -50,8 +50,9 @@ class Levels:
         self._channels: list[_Channel] = []
 
     def add(self, signals: np.ndarray) -> None:
-        """Looks at signals [T, C] in physical units, T at least 1."""
-        self._merge([_Channel(values) for values in signals.T])
+        """Looks at signals [T, C] in physical units."""
+        if len(signals):
+            self._merge([_Channel(values) for values in signals.T])
 
     def merge(self, other: Levels) -> None:
         """Adds what another one holds, as if its recordings had come after those of this one."""

@@ -102,6 +102,21 @@ def test_counts_of_26_bits_keep_their_steps_up_to_the_prepared_set(tmp_path):
     assert len(np.unique(standard)) == len(np.unique(values)) > 100
 
 
+def test_records_with_missing_samples_are_prepared_as_a_stream(tmp_path):
+    wfdb = pytest.importorskip("wfdb")
+    (tmp_path / "in").mkdir()
+    for subject in SUBJECTS:
+        signals = np.random.default_rng(len(subject)).normal(size=[500, 1]).cumsum(0).round(2)
+        signals[200:203] = np.nan
+        how = {"fs": 250, "units": ["mV"], "sig_name": ["II"], "fmt": ["16"], "write_dir": str(tmp_path / "in")}
+        wfdb.wrsamp(subject, p_signal=signals, **how)
+    table = TableConfig(missing="interpolate")
+    asked = sources.SourceConfig(source="wfdb", data_dir=os.fspath(tmp_path / "in"), table=table)
+    memory, stream = both(asked, WindowConfig(length=16, stride=16), tmp_path)
+    assert memory == stream
+    assert sources.load(asked).notes[-1] == "12 samples interpolated"
+
+
 @pytest.mark.process
 def test_the_number_of_processes_changes_nothing(folder, tmp_path):
     asked = source(folder, attributes=ages())

@@ -56,8 +56,8 @@ def read_part(reader: Reader, config: TakeConfig) -> Part:
     for recording in filter(None, (_with_labels(each, set(config.labels)) for each in found)):
         if config.skip_seconds and recording.length:
             recording = _without_start(recording, config.skip_seconds)
-        if recording.length:
-            levels.add(recording.signals)
+        levels.add(recording.measured)
+        recording = recording if recording.raw is None else dataclasses.replace(recording, raw=None)
         rate = recording.rate
         if config.resample_hz is not None:
             recording = recording.resample(config.resample_hz)

@@ -31,6 +31,7 @@ class Rows(NamedTuple):
       numbers: of the rows in the file, counted from 1 below the header, int [N].
       clock: their time; None where nothing says it.
       subjects, sessions, labels: texts [N], object.
+      raw: as the signals were before missing values were filled; None where none was.
     """
 
     path: str
@@ -40,12 +41,14 @@ class Rows(NamedTuple):
     subjects: np.ndarray
     sessions: np.ndarray
     labels: np.ndarray
+    raw: np.ndarray | None = None
 
     def take(self, rows: np.ndarray | slice) -> Rows:
         """These rows alone, in this order."""
         names = ("signals", "numbers", "subjects", "sessions", "labels")
         timed = self.clock and self.clock._replace(seconds=self.clock.seconds[rows])
-        return self._replace(clock=timed, **{name: getattr(self, name)[rows] for name in names})
+        raw = None if self.raw is None else self.raw[rows]
+        return self._replace(clock=timed, raw=raw, **{name: getattr(self, name)[rows] for name in names})
 
 
 def recordings(rows: Rows, config: TableConfig) -> Read:
@@ -163,7 +166,7 @@ def _without_missing(rows, rate, config, notes):
     longest = config.longest_gap_seconds * rate if config.missing == "interpolate" else 0
     found = complete(rows.signals, longest=longest)
     notes += [(how, count) for how, count in (("interpolated", found.interpolated), ("cut out", found.cut)) if count]
-    rows = rows._replace(signals=found.signals)
+    rows = rows._replace(signals=found.signals, raw=rows.signals)
     return [rows.take(run) for run in found.runs]
 
 
@@ -179,9 +182,10 @@ def _together(path, notes):
 
 def _recording(rows, rate, config, notes):
     name = f"{rows.path} from data row {rows.numbers[0]}"
-    signals, labels = rows.signals, rows.labels
+    signals, labels, raw = rows.signals, rows.labels, rows.raw
     if rows.clock is not None:
         signals, labels = _even(name, rows, rate, config, notes)
+        raw = rows.signals if raw is None and signals is not rows.signals else raw
     edges = labels[1:] != labels[:-1] if len(labels) else np.zeros(0, bool)
     spans = [Span(start=each.start, stop=each.stop, label=labels[each.start]) for each in _slices(edges)]
     return Recording(
@@ -192,6 +196,7 @@ def _recording(rows, rate, config, notes):
         units=config.units_of(len(config.channels)),
         subject=rows.subjects[0],
         spans=tuple(span for span in spans if span.label),
+        raw=None if raw is None else raw[np.isfinite(raw).all(1)],
     )
 
 

@@ -249,6 +249,7 @@ def _read_record(record, leads, annotator, config, known):
         subject=known.subject,
         spans=(Span(start=0, stop=len(signals), label=known.label),) if known.label else spans,
         events=events,
+        raw=signals[np.isfinite(signals).all(1)] if whole.interpolated else None,
     )
     counts = {"samples interpolated": whole.interpolated, "samples cut out": whole.cut}
     return Read([recording.slice(run.start, run.stop) for run in whole.runs], counts=counts)
