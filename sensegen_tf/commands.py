@@ -165,20 +165,15 @@ def _flag_of(field):
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without its start-up messages, unless TF_CPP_MIN_LOG_LEVEL asks for them.
+    """Imports TensorFlow without its start-up messages, unless TF_CPP_MIN_LOG_LEVEL asks for them."""
+    from sensegen_tf.data.workers import import_quietly
 
-    Its C++ part writes them before it reads that variable, so stderr is redirected during the import.
-    """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with contextlib.ExitStack() as stack:
-        stderr = os.dup(2)
-        stack.callback(os.close, stderr)
-        stack.callback(os.dup2, stderr, 2)
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        import tensorflow as tf
+    import_quietly()
+    import tensorflow as tf
+
     # It warns where one process compiles many small functions, as the evaluation does.
     tf.get_logger().setLevel("ERROR")
 

@@ -1,6 +1,7 @@
 """The flags that say which recordings and how they become windows: shared by the commands `train` and `data`."""
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -15,6 +16,8 @@ from sensegen_tf.errors import InputError
 if TYPE_CHECKING:
     from sensegen_tf.data.dataset import Dataset
     from sensegen_tf.data.recording import Collection
+    from sensegen_tf.data.sources import SourceConfig
+    from sensegen_tf.data.windows import WindowConfig
 
 FLAGS = flags.FLAGS
 
@@ -27,6 +30,7 @@ _OF_WFDB = ("annotator", "subject_table", "record_column")
 _OF_BOTH = ("subject_column", "label_column", "column_names")
 _OF_PATHS = ("path_pattern",)
 _OF_MISSING = ("missing", "longest_gap_seconds")
+_OF_ATTRIBUTES = ("attribute_columns", "attribute_subject_column")
 _OF_TABLES = ("units", "rate_hz", *_OF_COLUMNS, *_OF_TEXTS, "path_pattern", "array")
 # A prepared set has been cut and split already.
 _SETTLED_BY_PREPARE = (
@@ -34,6 +38,7 @@ _SETTLED_BY_PREPARE = (
     "labels",
     "skip_seconds",
     "resample_hz",
+    "attribute_table",
     "window_length",
     "window_seconds",
     "stride",
@@ -58,6 +63,7 @@ def define() -> None:
     _only_of(_OF_PATHS, "table", "device")
     _only_of(_OF_MISSING, "table", *_RECORDS, "device")
     _only_of(_OF_WFDB, *_RECORDS)
+    commands.only_with(_OF_ATTRIBUTES, lambda given: bool(given.attribute_table), what="--attribute_table")
     with commands.topic("Windows and splits"):
         _define_windows()
         _define_splits()
@@ -102,6 +108,16 @@ def _define_recordings():
         "text file with a row a WFDB record, whose --subject_column and --label_column say what they are",
     )
     flags.DEFINE_string("record_column", "", "of --subject_table: a record's path or name; by default its first column")
+    flags.DEFINE_string(
+        "attribute_table",
+        "",
+        "text file with a row a subject that says more of them, such as their age: `inspect` shows it, and a prepared "
+        "set keeps it",
+    )
+    flags.DEFINE_list("attribute_columns", [], "of --attribute_table: what to keep; by default all")
+    flags.DEFINE_string(
+        "attribute_subject_column", "", "of --attribute_table: the subject; by default its first column"
+    )
     flags.DEFINE_float(
         "resample_hz",
         None,
@@ -213,32 +229,52 @@ def _samples(seconds_flag, samples_flag, rate):
     return round(seconds * rate)
 
 
-def load_collection() -> "Collection":
-    """The recordings that the flags ask for."""
+def source_config() -> "SourceConfig":
+    """Which recordings the flags ask for."""
     from sensegen_tf.data import sources
     from sensegen_tf.data.sources.columns import TableConfig
+    from sensegen_tf.data.sources.lookup import AttributesConfig
     from sensegen_tf.data.sources.wfdb import WfdbConfig
 
     if _source(FLAGS) == "table" and os.path.exists(FLAGS.data_dir):
         check_columns(FLAGS.data_dir)
     table = commands.from_flags(TableConfig)
     records = commands.from_flags(WfdbConfig)
-    return sources.load(commands.from_flags(sources.SourceConfig, table=table, wfdb=records))
+    attributes = commands.from_flags(AttributesConfig)
+    return commands.from_flags(sources.SourceConfig, table=table, wfdb=records, attributes=attributes)
+
+
+def load_collection() -> "Collection":
+    """The recordings that the flags ask for."""
+    from sensegen_tf.data import sources
+
+    return sources.load(source_config())
 
 
 def cut_collection(collection: "Collection") -> "Dataset":
     """The windows of recordings, cut and split as the flags ask."""
-    from sensegen_tf.data import split, windows
+    from sensegen_tf.data import split
 
-    if collection.test_subjects:
+    config = window_config(collection.recordings[0].rate, test_subjects=collection.test_subjects)
+    return split.prepare(collection, config, labels_asked=bool(FLAGS.labels))
+
+
+def window_config(rate: float, *, test_subjects: Sequence[str]) -> "WindowConfig":
+    """How the flags ask recordings to be cut and split.
+
+    Args:
+      rate: of the recordings, Hz.
+      test_subjects: that they set aside themselves.
+    """
+    from sensegen_tf.data import windows
+
+    if test_subjects:
         commands.refuse(
             ["test_fraction"], f"with recordings that have no test subjects of their own, as {_source(FLAGS)}"
         )
-    rate = collection.recordings[0].rate
     length = _samples("window_seconds", "window_length", rate)
     stride = _samples("stride_seconds", "stride", rate)
-    config = commands.from_flags(windows.WindowConfig, length=length, stride=stride)
-    return split.prepare(collection, config, labels_asked=bool(FLAGS.labels))
+    return commands.from_flags(windows.WindowConfig, length=length, stride=stride)
 
 
 def is_prepared() -> bool:

@@ -9,6 +9,7 @@ Example:
 splits as TFRecord shards. Both need --source. `download` fetches hapt, uci_har or mitbih into --data_dir.
 """
 
+import dataclasses
 import shlex
 import sys
 
@@ -25,13 +26,20 @@ with commands.topic("Inspect"):
 with commands.topic("Prepare"):
     flags.DEFINE_string("output", None, "folder to make; `prepare` needs it")
     flags.DEFINE_integer("shard_windows", 4096, "windows in a shard; a reader holds about three", lower_bound=1)
+    flags.DEFINE_integer(
+        "processes",
+        None,
+        "how many read and write; each holds one file of the recordings. By default one a core, or one where the files "
+        "are small",
+        lower_bound=1,
+    )
 
 
 def inspect() -> None:
     """Prints what the recordings hold, how they would be cut, what would hurt, and the command that trains on them."""
     from sensegen_tf.data import advice, overview
 
-    commands.refuse(["output", "shard_windows"], "with `prepare`")
+    commands.refuse(["output", "shard_windows", "processes"], "with `prepare`")
     commands.require("source")
     found: list[str] = []
     if data_flags.is_prepared():
@@ -47,6 +55,8 @@ def inspect() -> None:
         found = advice.warnings(collection, dataset)
     print(overview.describe_channels(dataset), end="\n\n")
     print(overview.describe_windows(dataset), end="\n\n")
+    if attributes := overview.describe_attributes(dataset):
+        print(attributes, end="\n\n")
     if found:
         print("\n".join(f"warning: {warning}" for warning in found), end="\n\n")
     print(f"Train on it: {_training(dataset)}")
@@ -63,15 +73,18 @@ def _training(dataset):
 
 
 def prepare() -> None:
-    """Writes the windows of all splits as TFRecord shards."""
-    from sensegen_tf.data import overview
-    from sensegen_tf.data.sources import prepared
+    """Writes the windows of all splits as TFRecord shards, without holding the recordings in memory."""
+    from sensegen_tf.data import overview, streaming
+    from sensegen_tf.data.sources.prepared import open_prepared
 
     commands.refuse(["picture"], "with `inspect`")
     commands.require("source", "output")
-    dataset = data_flags.load_dataset_from_recordings()
-    prepared.write_prepared(dataset, FLAGS.output, shard_windows=FLAGS.shard_windows)
-    print(overview.describe_windows(dataset))
+    asked = data_flags.source_config()
+    with streaming.open_source(asked, FLAGS.output, processes=FLAGS.processes) as recordings:
+        print("".join(f"{note}\n" for note in recordings.notes), end="")
+        config = data_flags.window_config(recordings.rate, test_subjects=recordings.test_subjects)
+        notes = recordings.write(config, labels_asked=bool(FLAGS.labels), shard_windows=FLAGS.shard_windows)
+    print(overview.describe_windows(dataclasses.replace(open_prepared(FLAGS.output), notes=notes)))
     print(f"\nTrain on it with --source=tfrecord --data_dir={FLAGS.output}")
 
 

@@ -59,7 +59,7 @@ def _of_channels(collection):
             found.append(f"channel {name} has the value {furthest:.6g}, {away:.3g} standard deviations from its median")
         sensor = collection.sensors[column] if collection.sensors else None
         for end in (sensor.low, sensor.high) if sensor else ():
-            share = np.mean(values == np.float32(end)) if end is not None else 0.0
+            share = np.mean(values == end) if end is not None else 0.0
             if share > _SATURATED:
                 found.append(f"channel {name}: {share:.1%} of the samples are {end:.6g}, the end of the sensor's range")
     return found

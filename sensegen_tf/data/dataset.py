@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sensegen_tf.data.recording import Sensor
@@ -26,6 +27,8 @@ class Dataset:
       notes: what a person should know of the cutting.
       resampled: whether the windows are at another rate than the sensor's, so that they left its grid.
       measured: whether standardizer and sensors were measured on the recordings; not if they were given.
+      attributes: subject -> name -> text, such as "s01" -> "age" -> "54". Nothing that leaves the dataset holds them:
+        neither its description nor a run nor an exported model.
     """
 
     training: WindowSet | Shards
@@ -37,6 +40,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     resampled: bool = False
     measured: bool = True
+    attributes: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -65,19 +69,49 @@ class Dataset:
 
     def describe_channels(self) -> dict[str, Any]:
         """What holds for all splits, as a dictionary that JSON can hold."""
-        return {
-            "schema": SCHEMA,
-            "rate": self.rate,
-            "channels": list(self.channels),
-            "units": list(self.units),
-            "sensors": [dataclasses.asdict(sensor) for sensor in self.sensors],
-            "length": self.length,
-            **self.standardizer.describe(),
-            "resampled": self.resampled,
-            "terms": self.terms,
-        }
+        return describe_channels(
+            self.standardizer,
+            self.sensors,
+            like={"rate": self.rate, "channels": self.channels, "units": self.units, "double": self.training.double},
+            length=self.length,
+            terms=self.terms,
+            resampled=self.resampled,
+        )
 
     def describe(self) -> dict[str, Any]:
         """All but the windows themselves, as a dictionary that JSON can hold."""
         splits = {name: windows.describe() for name, windows in self.splits().items()}
         return {**self.describe_channels(), "splits": splits}
+
+
+def describe_channels(
+    standardizer: Standardizer,
+    sensors: Sequence[Sensor],
+    *,
+    like: Mapping[str, Any],
+    length: int,
+    terms: str,
+    resampled: bool,
+) -> dict[str, Any]:
+    """What holds for all splits of a dataset, as a dictionary that JSON can hold.
+
+    Args:
+      standardizer: statistics of the training windows.
+      sensors: C `Sensor`, as measured on the recordings.
+      like: rate, channels and units of the windows, and whether they are double.
+      length: of a window, samples.
+      terms: licence and citation of the recordings.
+      resampled: whether the windows are at another rate than the sensors'.
+    """
+    return {
+        "schema": SCHEMA,
+        "rate": like["rate"],
+        "channels": list(like["channels"]),
+        "units": list(like["units"]),
+        "sensors": [dataclasses.asdict(sensor) for sensor in sensors],
+        "length": length,
+        **standardizer.describe(),
+        "resampled": resampled,
+        "terms": terms,
+        **({"double": True} if like["double"] else {}),
+    }

@@ -11,6 +11,9 @@ from sensegen_tf.data.recording import Collection
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import atomic_write
 
+# Texts of an attribute that are counted one by one.
+_SHOWN = 8
+
 
 def _table(header, rows):
     cells = [list(map(str, row)) for row in [header, *rows]]
@@ -74,6 +77,26 @@ def describe_windows(dataset: Dataset) -> str:
     parts += [f"{name}: {', '.join(split['subjects'])}" for name, split in splits.items()]
     parts += list(dataset.notes)
     return "\n\n".join(parts[:2]) + "\n\n" + "\n".join(parts[2:])
+
+
+def describe_attributes(dataset: Dataset) -> str:
+    """What a table says of the subjects: the range of numbers, how many subjects have each text; "" without a table."""
+    names = list(dict.fromkeys(name for known in dataset.attributes.values() for name in known))
+    rows = [[name, _summary([known.get(name, "") for known in dataset.attributes.values()])] for name in names]
+    return _table(["attribute", f"of {len(dataset.attributes)} subjects"], rows) if rows else ""
+
+
+def _summary(texts):
+    counts = collections.Counter(texts)
+    unknown = counts.pop("", 0)
+    try:
+        numbers = [float(text) for text in counts]
+    except ValueError:
+        numbers = []
+    words = [f"{count} {text}" for text, count in counts.most_common(_SHOWN)]
+    words += [f"{len(counts) - _SHOWN} others"] if len(counts) > _SHOWN else []
+    words = [f"{min(numbers):g} to {max(numbers):g}"] if numbers else words
+    return ", ".join([*words, *([f"{unknown} unknown"] if unknown else [])])
 
 
 def draw(collection: Collection, path: str, *, seconds: float = 10.0, most: int = 6) -> None:

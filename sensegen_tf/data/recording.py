@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import fractions
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.signal
@@ -13,6 +14,8 @@ from sensegen_tf.data.clock import HIGHEST, LOWEST
 from sensegen_tf.errors import InputError
 
 _RESAMPLE = ("resample_hz",)
+# Windows are float32; a larger value is none of a sensor.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def find_channels(channels: Sequence[str], wanted: Sequence[str], *, name: str) -> list[int]:
@@ -63,19 +66,40 @@ class Sensor:
     high: float | None = None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outline:
+    """All of a recording but its signals and events: what the split and the cutting need to know.
+
+    Attributes:
+      length: samples.
+      name, rate, channels, units, subject, spans, attributes: see `Recording`.
+    """
+
+    name: str
+    length: int
+    rate: float
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    subject: str
+    spans: tuple[Span, ...] = ()
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Recording:
     """One uninterrupted recording of one subject.
 
     Attributes:
       name: where it came from, for messages: a file, a record, a number.
-      signals: float32 [T, C], in physical units.
+      signals: [T, C], in physical units; float32 where that holds every value exactly, otherwise float64.
       rate: samples a second, Hz.
       channels: C names, none twice.
       units: C units, such as "g", "rad/s", "mV".
       subject: the person (or device) recorded.
       spans: labelled spans in order of time; may be empty and need not cover the recording.
       events: labelled moments in order of time.
+      attributes: of the subject, name -> text, such as "age" -> "54"; they go no further than the dataset.
+      raw: of each channel what the sensor said, [N], where some of the signals were interpolated; None where none was.
 
     Raises:
       InputError: shapes that do not fit, a rate not in [0.01, 100,000] Hz, or a value that is not finite (with its
@@ -90,9 +114,12 @@ class Recording:
     subject: str
     spans: tuple[Span, ...] = ()
     events: tuple[Event, ...] = ()
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    raw: Sequence[np.ndarray] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "signals", np.asarray(self.signals, np.float32))
+        object.__setattr__(self, "signals", _smallest(self.signals))
+        object.__setattr__(self, "attributes", types.MappingProxyType(dict(self.attributes)))
         if self.signals.ndim != 2 or self.signals.shape[1] != len(self.channels):
             raise InputError(
                 f"{self.name}: signals of shape {self.signals.shape} do not fit "
@@ -104,8 +131,8 @@ class Recording:
             raise InputError(f"{self.name}: a channel name stands twice in {', '.join(self.channels)}")
         if not LOWEST <= self.rate <= HIGHEST:
             raise InputError(f"{self.name}: the rate must be in [{LOWEST:g}, {HIGHEST:,.0f}] Hz, got {self.rate:g}")
-        bad = np.argwhere(~np.isfinite(self.signals))
-        if len(bad):
+        if not _is_finite(self.signals):
+            bad = np.argwhere(~(np.abs(self.signals) <= _LARGEST))
             row, column = bad[0]
             raise InputError(
                 f"{self.name}: {len(bad)} values are not finite; the first is sample {row} "
@@ -113,9 +140,25 @@ class Recording:
             )
 
     @property
+    def length(self) -> int:
+        """T."""
+        return len(self.signals)
+
+    @property
+    def measured(self) -> Sequence[np.ndarray]:
+        """Of each channel what the sensor said: the signals, or `raw`."""
+        return list(self.signals.T if self.raw is None else map(_smallest, self.raw))
+
+    @property
     def seconds(self) -> float:
         """Duration in seconds."""
-        return len(self.signals) / self.rate
+        return self.length / self.rate
+
+    @property
+    def outline(self) -> Outline:
+        """All but the signals and events."""
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Outline)}
+        return Outline(**{**given, "attributes": dict(self.attributes)})
 
     def select(self, channels: Sequence[str]) -> Recording:
         """The same recording with the named channels alone, in the order given.
@@ -127,6 +170,7 @@ class Recording:
         return dataclasses.replace(
             self,
             signals=self.signals[:, columns],
+            raw=None if self.raw is None else [self.raw[column] for column in columns],
             channels=tuple(channels),
             units=tuple(self.units[column] for column in columns),
         )
@@ -179,6 +223,7 @@ class Collection:
       test_subjects: the subjects that the source itself sets aside for testing; empty where it leaves that to the user.
       sensors: what `data.sensor.measure` found, one a channel; empty before it was asked.
       resampled: whether the recordings are at another rate than the sensors were measured at.
+      double: whether windows keep float64, since float32 would lose the steps of a sensor.
     """
 
     recordings: list[Recording]
@@ -187,9 +232,26 @@ class Collection:
     test_subjects: tuple[str, ...] = ()
     sensors: tuple[Sensor, ...] = ()
     resampled: bool = False
+    double: bool = False
 
 
-def check_alike(recordings: Sequence[Recording], attributes: Sequence[str]) -> None:
+def _smallest(signals):
+    """Signals as float32 where that is exact, and otherwise as float64."""
+    signals = np.asarray(signals)
+    if signals.dtype == np.float32:
+        return signals
+    signals = signals.astype(np.float64, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = signals.astype(np.float32)
+        return single if np.array_equal(single, signals, equal_nan=True) else signals
+
+
+def _is_finite(signals):
+    """Whether every value is finite, also as float32."""
+    return not signals.size or (signals.max() <= _LARGEST and signals.min() >= -_LARGEST)
+
+
+def check_alike(recordings: Sequence[Recording | Outline], attributes: Sequence[str]) -> None:
     """Refuses recordings that cannot be learned from together.
 
     Args:
@@ -203,7 +265,7 @@ def check_alike(recordings: Sequence[Recording], attributes: Sequence[str]) -> N
         raise InputError("there are no recordings")
     first = recordings[0]
     for recording in recordings:
-        if not len(recording.signals):
+        if not recording.length:
             raise InputError(f"{recording.name} is empty: it has no samples")
         for what in attributes:
             if getattr(recording, what) != getattr(first, what):

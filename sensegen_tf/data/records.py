@@ -3,6 +3,7 @@
     signals   float list, T * C values, row by row      channels, units   bytes lists, C each
     shape     int64 list, [T, C]                        rate              float list, Hz
     subject, label   bytes lists of one                 seed   int64 list, of generated series: the row's seed
+    remainder   float list like signals, of float64 series: what signals, rounded to float32, lack
 
 A prepared set is a folder of shards, each a random mixture of the windows of one split, and `manifest.json`, which
 names them with their sizes and checksums and holds what a `Dataset` needs beside the windows: `Dataset.describe`, where
@@ -57,7 +58,7 @@ def upgrade_description(
         raise InputError(f"{where} has schema {schema}; this version reads schema {SCHEMA} and older ones")
     if schema is None and found.pop("format", _OLD_FORMAT) != _OLD_FORMAT:
         raise InputError(f"{where} has format {description['format']}; this version reads format {_OLD_FORMAT}")
-    _check_keys(where, found, _KEYS)
+    _check_keys(where, found, _KEYS, ("double",))
     splits = found["splits"]
     if schema is None:
         _check_keys(f"{where}, splits", splits, ("training", "heldout"), ("unseen",))
@@ -91,7 +92,7 @@ def example(
     """One series as a serialised `tf.train.Example`.
 
     Args:
-      series: float32 [T, C], physical units.
+      series: float32 or float64 [T, C], physical units.
       rate: Hz.
       channels, units: C strings each.
       subject, label: of the series; "" where there is none.
@@ -101,8 +102,11 @@ def example(
     def texts(*values):
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode() for value in values]))
 
+    def numbers(values):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values.ravel()))
+
     feature = {
-        "signals": tf.train.Feature(float_list=tf.train.FloatList(value=series.ravel())),
+        "signals": numbers(series),
         "shape": tf.train.Feature(int64_list=tf.train.Int64List(value=series.shape)),
         "rate": tf.train.Feature(float_list=tf.train.FloatList(value=[rate])),
         "channels": texts(*channels),
@@ -110,6 +114,8 @@ def example(
         "subject": texts(subject),
         "label": texts(label),
     }
+    if series.dtype == np.float64:
+        feature["remainder"] = numbers(series - series.astype(np.float32))
     if seed is not None:
         feature["seed"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[seed]))
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
@@ -179,7 +185,8 @@ def read_shard(
             f"the shard {path} is corrupted: its checksum is {found:08x}, the manifest says {shard['crc32']:08x}. "
             "Prepare the set again, or copy the shard again"
         )
-    values, subjects, labels = _parse(path, shard["windows"], manifest["length"], len(manifest["channels"]))
+    shape, double = (shard["windows"], manifest["length"], len(manifest["channels"])), manifest.get("double", False)
+    values, subjects, labels = _parse(path, shape, double)
     return WindowSet(
         values=values,
         name=name,
@@ -188,19 +195,23 @@ def read_shard(
         units=tuple(manifest["units"]),
         subjects=subjects if any(subjects) else None,
         labels=labels,
+        double=double,
     )
 
 
-def _parse(path, windows, length, channels):
+def _parse(path, shape, double):
     """Values, subjects and labels of a shard."""
-    text = tf.io.FixedLenFeature([], tf.string)
-    features = {"signals": tf.io.FixedLenFeature([length, channels], tf.float32), "subject": text, "label": text}
-    values, texts = np.empty([windows, length, channels], np.float32), {"subject": [], "label": []}
+    windows, *of_window = shape
+    text, numbers = tf.io.FixedLenFeature([], tf.string), tf.io.FixedLenFeature(of_window, tf.float32)
+    features = {"signals": numbers, "subject": text, "label": text, **({"remainder": numbers} if double else {})}
+    values, texts = np.empty(shape, np.float64 if double else np.float32), {"subject": [], "label": []}
     # A part after the other, so that serialised and parsed windows are not all in memory together.
     parts = tf.data.TFRecordDataset(path).batch(_PART)
     for start, part in zip(range(0, windows, _PART), parts, strict=True):
         parsed = tf.io.parse_example(part, features)
         values[start : start + _PART] = parsed["signals"].numpy()
+        if double:
+            values[start : start + _PART] += parsed["remainder"].numpy()
         for name, found in texts.items():
             found.append(parsed[name].numpy().astype(bytes))
     return values, *(np.char.decode(np.concatenate(found), "utf-8") for found in texts.values())

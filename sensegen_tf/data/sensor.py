@@ -12,6 +12,10 @@ from sensegen_tf.data.recording import Recording, Sensor
 _TOLERANCE, _SHARE = 0.1, 0.999
 # Samples in a row at the extreme value that count as saturation.
 _RUN = 3
+# Steps between the lowest and the highest value; with more of them, a step says nothing of the sensor.
+_STEPS = 1 << 20
+# Distinct values of a channel that are looked at, the first in the order of the recordings.
+_MOST = 1 << 20
 
 
 def measure(recordings: Sequence[Recording]) -> tuple[Sensor, ...]:
@@ -23,26 +27,123 @@ def measure(recordings: Sequence[Recording]) -> tuple[Sensor, ...]:
     Returns:
       C sensors.
     """
-    return tuple(
-        _measure_channel([recording.signals[:, column] for recording in recordings])
-        for column in range(recordings[0].signals.shape[1])
-    )
+    levels = Levels()
+    for recording in recordings:
+        levels.add(recording.measured)
+    return levels.sensors()
 
 
-def _measure_channel(parts):
-    values = np.unique(np.concatenate(parts)).astype(np.float64)
-    low, high = values[0], values[-1]
-    return Sensor(
-        resolution=_resolution(values),
-        low=float(low) if any(_longest_run(part == np.float32(low)) >= _RUN for part in parts) else None,
-        high=float(high) if any(_longest_run(part == np.float32(high)) >= _RUN for part in parts) else None,
-    )
+class Levels:
+    """The values that occur in the channels of recordings, as far as they say what the sensors are.
+
+    It holds a part of the values, so that recordings may be read one after the other.
+
+    Example:
+      >>> levels = Levels()
+      >>> levels.add([np.array([0.5, 1.0, 2.0, 2.0, 2.0])])
+      >>> levels.add([np.array([0.0, 1.5])])
+      >>> levels.sensors()
+      (Sensor(resolution=0.5, low=None, high=2.0),)
+    """
+
+    def __init__(self) -> None:
+        self._channels: list[_Channel] = []
+
+    def add(self, signals: Sequence[np.ndarray]) -> None:
+        """Looks at the signal [T] of each channel, in physical units."""
+        if all(map(len, signals)):
+            self._merge([_Channel(values) for values in signals])
+
+    def merge(self, other: Levels) -> None:
+        """Adds what another one holds, as if its recordings had come after those of this one."""
+        self._merge(other._channels)
+
+    def _merge(self, channels):
+        if not self._channels or not channels:
+            self._channels = self._channels or channels
+            return
+        for channel, more in zip(self._channels, channels, strict=True):
+            channel.merge(more)
+
+    def sensors(self) -> tuple[Sensor, ...]:
+        """The sensor of each channel."""
+        return tuple(channel.sensor() for channel in self._channels)
+
+    @property
+    def double(self) -> bool:
+        """Whether float32 would lose the steps of a sensor."""
+        return any(channel.double() for channel in self._channels)
 
 
-def _resolution(values):
-    """The step of the grid on which sorted distinct values lie, or None."""
-    # Neighbours nearer than the rounding of float32 are the same value.
-    rounding = np.spacing(np.float32(np.abs(values).max()))
+class _Channel:
+    """Distinct values of a channel, its extremes, and how long these were held."""
+
+    def __init__(self, values):
+        distinct = np.unique(values).astype(np.float64)
+        self._low, self._high = _Extreme(values, distinct[0]), _Extreme(values, distinct[-1])
+        # Values that were put together, and pieces that came since: few large steps instead of many.
+        self._values, self._pieces, self._waiting = distinct[:_MOST], [], 0
+        self._double = values.dtype == np.float64
+
+    def merge(self, other):
+        self._double |= other._double
+        self._low.merge(other._low, lower=True)
+        self._high.merge(other._high, lower=False)
+        for piece in [other._values, *other._pieces]:
+            if len(self._values) < _MOST:
+                self._pieces.append(piece)
+                self._waiting += len(piece)
+                if self._waiting > len(self._values):
+                    self._together()
+
+    def _together(self):
+        if not self._pieces:
+            return
+        self._values = np.unique(np.concatenate([self._values, *self._pieces]))
+        self._pieces, self._waiting = [], 0
+
+    def sensor(self):
+        return Sensor(
+            resolution=self.coarse_resolution() or self.fine_resolution(),
+            low=float(self._low.value) if self._low.run >= _RUN else None,
+            high=float(self._high.value) if self._high.run >= _RUN else None,
+        )
+
+    def double(self):
+        """Whether float32 would lose the steps."""
+        return self._double and not self.coarse_resolution() and self.fine_resolution() is not None
+
+    def coarse_resolution(self):
+        """The step, as far as float32 shows it."""
+        return self._step(np.float32)
+
+    def fine_resolution(self):
+        """A step that float32 hides: of counts, or where it is no mere last digit of a text."""
+        step = self._step(np.float64) if self._double else None
+        counts = bool((self._values == np.round(self._values)).all())
+        return step if step and (counts or self._high.value - self._low.value <= _STEPS * step) else None
+
+    def _step(self, kind):
+        self._together()
+        largest = max(abs(float(self._low.value)), abs(float(self._high.value)))
+        return _resolution(self._values, float(np.spacing(kind(largest))))
+
+
+class _Extreme:
+    """An extreme value, and the longest run of samples at it."""
+
+    def __init__(self, values, value):
+        self.value, self.run = value, _longest_run(values == value)
+
+    def merge(self, other, *, lower):
+        if self.value == other.value:
+            self.run = max(self.run, other.run)
+        elif (other.value < self.value) == lower:
+            self.value, self.run = other.value, other.run
+
+
+def _resolution(values, rounding):
+    """The step of the grid on which sorted distinct values lie, or None; nearer ones than the rounding are the same."""
     values = values[np.concatenate([[True], np.diff(values) > 2 * rounding])]
     if len(values) < 2:
         return None

@@ -26,7 +26,7 @@ class Shards:
 
     Attributes:
       folder: as given.
-      name, rate, channels, units, length, count, subject_names, label_names: as those of a `WindowSet`.
+      name, rate, channels, units, length, double, count, subject_names, label_names: as those of a `WindowSet`.
       sizes: windows of each shard, int64 [shards].
     """
 
@@ -37,6 +37,7 @@ class Shards:
         self.rate: float = manifest["rate"]
         self.channels, self.units = tuple(manifest["channels"]), tuple(manifest["units"])
         self.length: int = manifest["length"]
+        self.double: bool = manifest.get("double", False)
         self.count: int = self._split["windows"]
         self.subject_names: tuple[str, ...] = tuple(self._split["subjects"])
         self.label_names = label_names(list(self._split["labels"]))
@@ -89,4 +90,5 @@ def _joined(parts):
         units=first.units,
         subjects=rows("subjects"),
         labels=rows("labels"),
+        double=first.double,
     )

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from sensegen_tf.data.recording import Sensor
+from sensegen_tf.data.statistics import BLOCK, WindowMoments
 from sensegen_tf.data.windows import WindowSet
 from sensegen_tf.errors import InputError
 
@@ -66,16 +67,36 @@ class Standardizer:
         Raises:
           InputError: a channel that never changes.
         """
-        flat = windows.values.reshape(-1, windows.values.shape[-1])
-        for channel, low, high in zip(windows.channels, flat.min(0), flat.max(0), strict=True):
+        moments = WindowMoments()
+        for start in range(0, windows.count, BLOCK):
+            moments.add(windows.values[start : start + BLOCK])
+        return cls.of_moments(moments, sensors, channels=windows.channels, resampled=resampled)
+
+    @classmethod
+    def of_moments(
+        cls, moments: WindowMoments, sensors: Sequence[Sensor], *, channels: Sequence[str], resampled: bool = False
+    ) -> Standardizer:
+        """As `measure`, of training windows that came in blocks.
+
+        Args:
+          moments: of the windows, in physical units.
+          sensors: C `Sensor`, as measured on the recordings.
+          channels: C names.
+          resampled: whether the windows are at another rate than the sensors', so that they left the grid.
+
+        Raises:
+          InputError: a channel that never changes.
+        """
+        found = moments.values
+        for channel, low, high in zip(channels, found.low, found.high, strict=True):
             if low == high:
                 raise InputError(
                     f"channel {channel} is constant at {low:g} in the training windows; leave it out of channels",
                     fields=["channels"],
                 )
-        mean, std = flat.mean(0, dtype=np.float64), flat.std(0, dtype=np.float64)
-        increment = np.diff(windows.values, axis=1).std((0, 1), dtype=np.float64) / std
-        return cls(mean=mean, std=std, increment=increment, sensors=_targets(sensors, resampled))
+        std = found.std
+        increment = moments.steps.std / std
+        return cls(mean=found.mean, std=std, increment=increment, sensors=_targets(sensors, resampled))
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> Standardizer:
@@ -106,7 +127,10 @@ class Standardizer:
         return bool(self.grid.any())
 
     def to_standard(self, values: Values) -> Values:
-        """Physical [..., C] -> standardised."""
+        """Physical [..., C] -> standardised; of float64, whose steps float32 would lose, float32 all the same."""
+        if values.dtype == np.float64:
+            exact = (values - self.mean.astype(np.float64)) / self.std.astype(np.float64)
+            return exact.astype(np.float32) if isinstance(exact, np.ndarray) else tf.cast(exact, tf.float32)
         return (values - self.mean) / self.std
 
     def to_physical(self, values: Values) -> Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ class WindowSet:
     """Windows in memory, and what is known of them; used from the recordings to the report.
 
     Attributes:
-      values: float32 [N, T, C], in physical units.
+      values: [N, T, C], in physical units; float32 unless `double`.
       name: what messages and the report call it.
       rate: samples a second, Hz; 1 where it is unknown, so that frequencies are in cycles a sample.
       channels: C names; where empty, x0, x1 and so on.
@@ -70,6 +70,7 @@ class WindowSet:
       subjects: N strings, or None where nobody knows.
       labels: N strings, "" where a window has none; None where no window has one.
       log_likelihood: a model's log-likelihood of each window, float [N], nats, NaN where it was not computed; or None.
+      double: whether the values are float64, since float32 would lose the steps of a sensor.
 
     Raises:
       InputError: shapes that do not fit, a rate not above 0, or a value that is not finite (with its place).
@@ -88,9 +89,10 @@ class WindowSet:
     subjects: np.ndarray | None = None
     labels: np.ndarray | None = None
     log_likelihood: np.ndarray | None = None
+    double: bool = False
 
     def __post_init__(self) -> None:
-        self._set("values", np.asarray(self.values, np.float32))
+        self._set("values", np.asarray(self.values, np.float64 if self.double else np.float32))
         if self.values.ndim != 3:
             raise InputError(f"{self.name}: expected windows [number, time, channel], got shape {self.values.shape}")
         if not (np.isfinite(self.rate) and self.rate > 0):
@@ -179,12 +181,26 @@ class WindowSet:
         """Counts and a checksum, as a dictionary that JSON can hold."""
         labels = np.full(self.count, "") if self.labels is None else self.labels
         names, counts = np.unique(labels, return_counts=True)
-        return {
-            "windows": self.count,
-            "subjects": list(self.subject_names),
-            "labels": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-            "checksum": zlib.crc32(self.values.tobytes()),
-        }
+        of_labels = dict(zip(names.tolist(), counts.tolist(), strict=True))
+        return describe_windows(
+            self.subject_names, of_labels, checksum=zlib.crc32(np.ascontiguousarray(self.values).data)
+        )
+
+
+def describe_windows(subjects: Iterable[str], labels: Mapping[str, int], *, checksum: int) -> dict[str, Any]:
+    """What is said of windows, as a dictionary that JSON can hold.
+
+    Args:
+      subjects: that occur.
+      labels: label, or "" where a window has none -> how many windows.
+      checksum: CRC-32 of the values.
+    """
+    return {
+        "windows": sum(labels.values()),
+        "subjects": sorted(subjects),
+        "labels": {name: labels[name] for name in sorted(labels)},
+        "checksum": checksum,
+    }
 
 
 def evenly_spaced(count: int, most: int) -> np.ndarray:

@@ -36,6 +36,14 @@ def test_windows_are_counted_by_split_and_label():
     assert "training: p0, p1, p2\ntest: p0, p1, p2\ntoo short" in text
 
 
+def test_attributes_are_ranges_of_numbers_and_counts_of_texts():
+    known = {"a": {"age": "54", "hand": "r"}, "b": {"age": "31.5", "hand": "l"}, "c": {"age": "", "hand": "r"}}
+    lines = overview.describe_attributes(dataset(attributes=known)).splitlines()
+    assert lines[0].split() == ["attribute", "of", "3", "subjects"]
+    assert [line.split(None, 1) for line in lines[2:]] == [["age", "31.5 to 54, 1 unknown"], ["hand", "2 r, 1 l"]]
+    assert overview.describe_attributes(dataset()) == ""
+
+
 def test_a_picture_is_drawn(collection, tmp_path):
     pytest.importorskip("matplotlib")
     overview.draw(collection, str(tmp_path / "p.png"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sensegen_tf.data import sources
+from sensegen_tf.data import sensor, sources
 from sensegen_tf.data.recording import Collection, Recording
 from sensegen_tf.data.split import cut, prepare, split
 from sensegen_tf.data.windows import WindowConfig
@@ -162,7 +162,7 @@ def test_constant_channel_and_mixed_recordings_are_refused():
 
 def test_resampled_recordings_left_the_grid_of_their_sensor():
     recordings = [ramp(40, subject) for subject in "ab"]
-    sensors = sources.sensor.measure(recordings)
+    sensors = sensor.measure(recordings)
     for resampled, grid in ((False, 1.0), (True, 0.0)):
         dataset = prepare(collection(recordings, sensors=sensors, resampled=resampled), config())
         assert dataset.sensors[0].resolution == pytest.approx(1) and dataset.resampled == resampled

@@ -51,6 +51,14 @@ def test_there_and_back(convert):
     )
 
 
+@pytest.mark.parametrize("convert", [np.asarray, tf.constant])
+def test_counts_that_float32_cannot_hold_keep_their_steps(convert):
+    standardizer = Standardizer(mean=[50_000_000.0], std=[100.0], increment=[1.0])
+    standard = standardizer.to_standard(convert(50_000_000.0 + np.arange(5)[:, None]))
+    assert standard.dtype == np.float32
+    np.testing.assert_allclose(np.diff(np.asarray(standard), axis=0), 0.01, rtol=1e-5)
+
+
 def test_the_grid_is_that_of_the_sensors_that_have_one():
     np.testing.assert_array_equal(two_channels().grid, [0.25, 0])
     assert two_channels().has_grid and not two_channels(()).has_grid

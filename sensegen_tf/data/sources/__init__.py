@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 
-from sensegen_tf.data import detect, sensor
-from sensegen_tf.data.recording import Collection, check_alike
-from sensegen_tf.data.sources import demo, devices, har, native, simulated, table, wfdb
+from sensegen_tf.data import detect
+from sensegen_tf.data.readers import Readers, of_collection
+from sensegen_tf.data.recording import Collection
+from sensegen_tf.data.sources import demo, devices, har, simulated, table, wfdb
 from sensegen_tf.data.sources.columns import TableConfig
+from sensegen_tf.data.sources.lookup import Attributes, AttributesConfig
+from sensegen_tf.data.sources.parts import Parts, TakeConfig, read_part
 from sensegen_tf.errors import InputError
 
 
@@ -26,6 +28,7 @@ class SourceConfig:
       resample_hz: the rate to resample to; None to keep the source's.
       wfdb: what is read beside the signals of WFDB records.
       table: what the columns of a table mean.
+      attributes: what a table says of the subjects.
     """
 
     source: str
@@ -36,24 +39,43 @@ class SourceConfig:
     resample_hz: float | None = None
     wfdb: wfdb.WfdbConfig = dataclasses.field(default_factory=wfdb.WfdbConfig)
     table: TableConfig = dataclasses.field(default_factory=TableConfig)
+    attributes: AttributesConfig = dataclasses.field(default_factory=AttributesConfig)
+
+    @property
+    def take(self) -> TakeConfig:
+        """What is taken of the recordings, whatever their source."""
+        names = [field.name for field in dataclasses.fields(TakeConfig)]
+        return TakeConfig(**{name: getattr(self, name) for name in names})
 
 
-SOURCES: dict[str, Callable[[SourceConfig], Collection]] = {
+# `Readers` of those that are read file by file, so that they need not fit into memory.
+SOURCES: dict[str, Callable[[SourceConfig], Collection | Readers]] = {
     "watch": lambda config: demo.watch(),
     "ecg": lambda config: demo.ecg(),
     "simulated_ecg": lambda config: simulated.ecg(),
-    "hapt": lambda config: har.hapt(config.data_dir, config.channels, labels=config.labels),
+    "hapt": lambda config: har.hapt_readers(config.data_dir, config.channels, labels=config.labels),
     "uci_har": lambda config: har.uci_har(config.data_dir, config.channels),
-    "wfdb": lambda config: wfdb.records(config.data_dir, config.channels, config=config.wfdb, table=config.table),
-    "mitbih": lambda config: wfdb.mitbih(config.data_dir, config.channels, config=config.wfdb, table=config.table),
-    "cinc2017": lambda config: wfdb.cinc2017(config.data_dir, config.labels),
-    "table": lambda config: table.table(config.data_dir, config.table),
-    "device": lambda config: devices.devices(
+    "wfdb": lambda config: wfdb.record_readers(
+        config.data_dir, config.channels, config=config.wfdb, table=config.table
+    ),
+    "mitbih": lambda config: wfdb.mitbih_readers(
+        config.data_dir, config.channels, config=config.wfdb, table=config.table
+    ),
+    "cinc2017": lambda config: wfdb.cinc2017_readers(config.data_dir, config.labels),
+    "table": lambda config: table.table_readers(config.data_dir, config.table),
+    "device": lambda config: devices.device_readers(
         config.data_dir, config.channels, table=dataclasses.replace(config.table, resample_hz=config.resample_hz)
     ),
-    "tfrecord": lambda config: native.read_series(config.data_dir),
+    "tfrecord": lambda config: _tfrecord(config.data_dir),
 }
 _EMBEDDED = ("watch", "ecg", "simulated_ecg")
+
+
+def _tfrecord(path):
+    # TensorFlow, which the processes that read other sources can do without.
+    from sensegen_tf.data.sources import native
+
+    return native.read_series(path)
 
 
 def load(config: SourceConfig) -> Collection:
@@ -63,60 +85,37 @@ def load(config: SourceConfig) -> Collection:
       config: which recordings.
 
     Raises:
-      InputError: whatever the source refuses, an unknown source, a missing or needless `data_dir`, or a label that does
-        not occur.
+      InputError: whatever the source refuses, an unknown source, a missing or needless `data_dir`, a label that does
+        not occur, or a subject of whom the table of attributes has no row.
 
     Example:
       >>> load(SourceConfig(source="watch")).recordings[0].channels
       ('ax', 'ay', 'az', 'wx', 'wy', 'wz')
     """
+    readers = open_readers(config)
+    recordings, parts = [], Parts(config.take, Attributes(config.attributes, config.data_dir))
+    for reader in readers.readers:
+        recordings += parts.add(read_part(reader, config.take))
+    return Collection(recordings=recordings, **parts.found(readers))
+
+
+def open_readers(config: SourceConfig) -> Readers:
+    """What reads the recordings of a source.
+
+    Args:
+      config: which recordings.
+
+    Raises:
+      InputError: an unknown source, a missing or needless `data_dir`, or whatever the source refuses before it reads.
+    """
     if config.source == detect.AUTO:
-        found = detect.detect(config.data_dir)
-        collection = load(dataclasses.replace(config, source=found.source))
-        return dataclasses.replace(collection, notes=(found.words, *collection.notes))
+        detected = detect.detect(config.data_dir)
+        readers = open_readers(dataclasses.replace(config, source=detected.source))
+        return dataclasses.replace(readers, notes=(detected.words, *readers.notes))
     if config.source not in SOURCES:
         raise InputError(f"source must be one of {', '.join(SOURCES)}, got {config.source}", fields=["source"])
     if bool(config.data_dir) == (config.source in _EMBEDDED):
         wrong = "needs a" if not config.data_dir else "is embedded and takes no"
         raise InputError(f"source {config.source} {wrong} data_dir", fields=["source", "data_dir"])
-    collection = SOURCES[config.source](config)
-    recordings = collection.recordings
-    if config.channels:
-        recordings = [recording.select(config.channels) for recording in recordings]
-    check_alike(recordings, ["channels", "units"])
-    if config.labels:
-        recordings = _keep_labels(recordings, set(config.labels))
-    if config.skip_seconds:
-        recordings = [_without_start(recording, config.skip_seconds) for recording in recordings]
-    sensors = collection.sensors or sensor.measure(recordings)
-    rates = [recording.rate for recording in recordings]
-    if config.resample_hz is not None:
-        recordings = [recording.resample(config.resample_hz) for recording in recordings]
-    resampled = collection.resampled or rates != [recording.rate for recording in recordings]
-    return dataclasses.replace(collection, recordings=recordings, sensors=sensors, resampled=resampled)
-
-
-def _without_start(recording, seconds):
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise InputError(f"skip_seconds must be at least 0, got {seconds}", fields=["skip_seconds"])
-    start = round(seconds * recording.rate)
-    if start >= len(recording.signals):
-        raise InputError(
-            f"{recording.name}: nothing would be left of {recording.seconds:g} s, with skip_seconds {seconds:g}",
-            fields=["skip_seconds"],
-        )
-    return recording.slice(start, len(recording.signals))
-
-
-def _keep_labels(recordings, wanted):
-    found = {span.label for recording in recordings for span in recording.spans}
-    missing = sorted(wanted - found)
-    if missing:
-        raise InputError(
-            f"no recording is labelled {', '.join(missing)}; there are {', '.join(sorted(found)) or 'none'}"
-        )
-    kept = [
-        dataclasses.replace(recording, spans=tuple(span for span in recording.spans if span.label in wanted))
-        for recording in recordings
-    ]
-    return [recording for recording in kept if recording.spans]
+    found = SOURCES[config.source](config)
+    return of_collection(found) if isinstance(found, Collection) else found

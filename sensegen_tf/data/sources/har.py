@@ -7,12 +7,14 @@ A smartphone on the waist of 30 people, 50 Hz: acceleration in g with gravity, a
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from sensegen_tf.data.readers import Read, Readers
 from sensegen_tf.data.recording import Collection, Recording, Span
 from sensegen_tf.errors import InputError
 from sensegen_tf.files import files_in
@@ -104,6 +106,20 @@ def hapt(data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, labe
     Raises:
       InputError: a missing folder or file, an unknown channel or activity, a broken line, or sensors of unequal length.
     """
+    return hapt_readers(data_dir, channels, labels=labels).load()
+
+
+def hapt_readers(
+    data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, labels: Sequence[str] = ()
+) -> Readers:
+    """As `hapt`, a reader for each experiment; what is wrong with its files is found when they are read.
+
+    Args:
+      data_dir, channels, labels: see `hapt`.
+
+    Raises:
+      InputError: a missing folder, an unknown channel or activity, or a broken line of the labels.
+    """
     folder = os.path.join(data_dir, "RawData")
     if not os.path.isdir(folder):
         raise _missing(folder, "the HAPT set (UCI 341), which holds RawData/")
@@ -113,19 +129,20 @@ def hapt(data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, labe
         raise InputError(f"hapt has no channel named {', '.join(unknown)}; it has {', '.join(_HAPT_FILES)}")
     spans = _hapt_spans(os.path.join(folder, "labels.txt"), set(labels or BASIC_ACTIVITIES))
     sensors = list(dict.fromkeys(_HAPT_FILES[name] for name in channels))
-    recordings = []
+    readers = []
     for path in files_in(folder, f"{sensors[0]}_exp*_user*.txt"):
         named = re.search(r"_exp(\d+)_user(\d+)\.txt$", path)
         if named is None:
             raise InputError(f"{path}: expected a name such as {sensors[0]}_exp01_user01.txt; move it away")
         experiment, user = named.groups()
-        recordings.append(_hapt_recording(folder, sensors, channels, experiment, user, spans))
-    if not recordings:
+        found = spans.get((int(experiment), int(user)), ())
+        readers.append(functools.partial(_read_hapt, folder, sensors, channels, experiment, user, found))
+    if not readers:
         raise _missing(os.path.join(folder, f"{sensors[0]}_exp*_user*.txt"), "the HAPT set (UCI 341)")
-    return Collection(recordings=recordings, terms=_TERMS)
+    return Readers(readers=readers, terms=_TERMS)
 
 
-def _hapt_recording(folder, sensors, channels, experiment, user, spans):
+def _read_hapt(folder, sensors, channels, experiment, user, spans):
     columns, length = {}, None
     for sensor in sensors:
         path = os.path.join(folder, f"{sensor}_exp{experiment}_user{user}.txt")
@@ -135,13 +152,12 @@ def _hapt_recording(folder, sensors, channels, experiment, user, spans):
         length = len(values)
         names = [name for name, of_sensor in _HAPT_FILES.items() if of_sensor == sensor]
         columns.update(zip(names, values.T, strict=True))
-    spans = spans.get((int(experiment), int(user)), ())
     if spans and spans[-1].stop > length:
         raise InputError(
             f"{os.path.join(folder, 'labels.txt')}: experiment {int(experiment)} is labelled up to sample "
             f"{spans[-1].stop}, but {sensors[0]}_exp{experiment}_user{user}.txt has {length}"
         )
-    return Recording(
+    recording = Recording(
         name=f"hapt experiment {experiment} of user {user}",
         signals=np.stack([columns[name] for name in channels], -1),
         rate=_RATE,
@@ -150,6 +166,7 @@ def _hapt_recording(folder, sensors, channels, experiment, user, spans):
         subject=user,
         spans=spans,
     )
+    return Read([recording])
 
 
 def _hapt_spans(path, wanted):

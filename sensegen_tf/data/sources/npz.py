@@ -10,9 +10,9 @@ import numpy as np
 
 from sensegen_tf.data import clock
 from sensegen_tf.data.paths import Located
+from sensegen_tf.data.readers import Read
 from sensegen_tf.data.recording import Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig, text_of
-from sensegen_tf.data.sources.rows import Read
 from sensegen_tf.errors import InputError
 
 # Where nothing names the channels, the axis that is so many times shorter is theirs.

@@ -9,6 +9,7 @@ import numpy as np
 from sensegen_tf.data import clock
 from sensegen_tf.data.clock import Clock
 from sensegen_tf.data.missing import complete
+from sensegen_tf.data.readers import Read
 from sensegen_tf.data.recording import Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.errors import InputError
@@ -26,6 +27,7 @@ class Rows(NamedTuple):
       numbers: of the rows in the file, counted from 1 below the header, int [N].
       clock: their time; None where nothing says it.
       subjects, sessions, labels: texts [N], object.
+      raw: as the signals were before missing values were filled; None where none was.
     """
 
     path: str
@@ -35,19 +37,14 @@ class Rows(NamedTuple):
     subjects: np.ndarray
     sessions: np.ndarray
     labels: np.ndarray
+    raw: np.ndarray | None = None
 
     def take(self, rows: np.ndarray | slice) -> Rows:
         """These rows alone, in this order."""
         names = ("signals", "numbers", "subjects", "sessions", "labels")
         timed = self.clock and self.clock._replace(seconds=self.clock.seconds[rows])
-        return self._replace(clock=timed, **{name: getattr(self, name)[rows] for name in names})
-
-
-class Read(NamedTuple):
-    """What a table holds: recordings in the order of its rows, and what was done to read them, for people."""
-
-    recordings: list[Recording]
-    notes: list[str]
+        raw = None if self.raw is None else self.raw[rows]
+        return self._replace(clock=timed, raw=raw, **{name: getattr(self, name)[rows] for name in names})
 
 
 def recordings(rows: Rows, config: TableConfig) -> Read:
@@ -80,6 +77,8 @@ def recordings(rows: Rows, config: TableConfig) -> Read:
 
 def _in_order(rows, notes):
     """The rows, one subject and session after the other where they are mixed."""
+    if all((texts == texts[0]).all() for texts in (rows.subjects, rows.sessions) if len(texts)):
+        return rows
     keys = np.array([f"{subject}\0{session}" for subject, session in zip(rows.subjects, rows.sessions, strict=True)])
     names, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     changes = int((keys[1:] != keys[:-1]).sum())
@@ -151,7 +150,7 @@ def _without_missing(rows, rate, config, notes):
     longest = config.longest_gap_seconds * rate if config.missing == "interpolate" else 0
     found = complete(rows.signals, longest=longest)
     notes += [(how, count) for how, count in (("interpolated", found.interpolated), ("cut out", found.cut)) if count]
-    rows = rows._replace(signals=found.signals)
+    rows = rows._replace(signals=found.signals, raw=rows.signals)
     return [rows.take(run) for run in found.runs]
 
 
@@ -167,9 +166,10 @@ def _together(path, notes):
 
 def _recording(rows, rate, config, notes):
     name = f"{rows.path} from data row {rows.numbers[0]}"
-    signals, labels = rows.signals, rows.labels
+    signals, labels, raw = rows.signals, rows.labels, rows.raw
     if rows.clock is not None:
         signals, labels = _even(name, rows, rate, config, notes)
+        raw = rows.signals if raw is None and signals is not rows.signals else raw
     edges = labels[1:] != labels[:-1] if len(labels) else np.zeros(0, bool)
     spans = [Span(start=each.start, stop=each.stop, label=labels[each.start]) for each in clock.slices(edges)]
     return Recording(
@@ -180,6 +180,7 @@ def _recording(rows, rate, config, notes):
         units=config.units_of(len(config.channels)),
         subject=rows.subjects[0],
         spans=tuple(span for span in spans if span.label),
+        raw=None if raw is None else list(raw[np.isfinite(raw).all(1)].T),
     )
 
 

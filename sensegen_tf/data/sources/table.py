@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 
 import numpy as np
 
 from sensegen_tf.data import clock, dialect, moments, paths
 from sensegen_tf.data.arrow import pyarrow
+from sensegen_tf.data.readers import Read, Readers
 from sensegen_tf.data.recording import Collection
 from sensegen_tf.data.sources import npz
 from sensegen_tf.data.sources.columns import TableConfig, text_of
-from sensegen_tf.data.sources.rows import Read, Rows, recordings
+from sensegen_tf.data.sources.rows import Rows, recordings
 from sensegen_tf.errors import InputError
 
 _TERMS = "the owner's own"
@@ -33,6 +35,19 @@ def table(path: str, config: TableConfig) -> Collection:
     Raises:
       InputError: what is wrong, with file, line or row, and column.
     """
+    return table_readers(path, config).load()
+
+
+def table_readers(path: str, config: TableConfig) -> Readers:
+    """As `table`, a reader for each file; a damaged file is found when it is read.
+
+    Args:
+      path: file or folder.
+      config: what its columns mean.
+
+    Raises:
+      InputError: no file is read.
+    """
     notes: list[str] = []
     if os.path.isdir(path):
         folder = paths.files_below(path, tuple(_READERS), pattern=config.path_pattern)
@@ -42,9 +57,8 @@ def table(path: str, config: TableConfig) -> Collection:
             notes.append(f"{len(folder.left_out)} files of {path} were not read: {shown}")
     else:
         files = [paths.Located(path, paths.stem(path), _parts(path, config))]
-    found = [_read(each, config) for each in files]
-    notes += dict.fromkeys(note for each in found for note in each.notes)
-    return Collection(recordings=[one for each in found for one in each.recordings], terms=_TERMS, notes=tuple(notes))
+    readers = [functools.partial(_read, each, config) for each in files]
+    return Readers(readers=readers, terms=_TERMS, notes=tuple(notes))
 
 
 def _parts(path, config):

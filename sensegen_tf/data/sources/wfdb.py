@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sensegen_tf.data import dialect
 from sensegen_tf.data.missing import complete
 from sensegen_tf.data.paths import files_below
+from sensegen_tf.data.readers import Read, Readers
 from sensegen_tf.data.recording import Collection, Event, Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig
+from sensegen_tf.data.sources.lookup import read_lookup
 from sensegen_tf.errors import InputError
 
 _TERMS = "those of the database; cite it and Goldberger et al. 2000"
 _MITBIH_TERMS = "PhysioNet, ODC-By 1.0; cite Moody and Mark 2001 and Goldberger et al. 2000"
 _CINC_TERMS = "PhysioNet, ODC-By 1.0; cite Clifford et al. 2017 and Goldberger et al. 2000"
 DEFAULT_LEAD = "MLII"
+# Of the table of the subjects.
+_COLUMNS = ("subject_column", "label_column")
 # Annotation codes that mark a beat, and that of a change of rhythm
 # (https://archive.physionet.org/physiobank/annotations.shtml).
 _BEATS, _RHYTHM = set("NLRBAaJSVrFejnE/fQ?"), "+"
@@ -81,10 +85,28 @@ def records(
       InputError: no record, a truncated or unreadable one, none with these leads, leads of different rates, a record
         that the table lacks, or wfdb is not installed.
     """
+    return record_readers(data_dir, channels, config=config, table=table).load()
+
+
+def record_readers(
+    data_dir: str | os.PathLike[str],
+    channels: Sequence[str] = (),
+    *,
+    config: WfdbConfig | None = None,
+    table: TableConfig | None = None,
+) -> Readers:
+    """As `records`, a reader for each record; a damaged one is found when it is read.
+
+    Args:
+      data_dir, channels, config, table: see `records`.
+
+    Raises:
+      InputError: no record, none with these leads, a record that the table lacks, or wfdb is not installed.
+    """
     config = config or WfdbConfig()
     found = _find(data_dir)
     leads = tuple(channels) or found[0].leads
-    return _collect(found, leads, config, _Table(data_dir, config, table or TableConfig()))
+    return _readers(found, leads, config.annotator, table=_Table(data_dir, config, table or TableConfig()))
 
 
 def mitbih(
@@ -98,17 +120,31 @@ def mitbih(
 
     In a folder of other records nothing that holds for MIT-BIH alone is applied: who is recorded twice, and the terms.
     """
+    return mitbih_readers(data_dir, channels, config=config, table=table).load()
+
+
+def mitbih_readers(
+    data_dir: str | os.PathLike[str],
+    channels: Sequence[str] = (),
+    *,
+    config: WfdbConfig | None = None,
+    table: TableConfig | None = None,
+) -> Readers:
+    """As `mitbih`, a reader for each record; a damaged one is found when it is read.
+
+    Args:
+      data_dir, channels, config, table: see `records`.
+
+    Raises:
+      InputError: no record, none with these leads, a record that the table lacks, or wfdb is not installed.
+    """
     config = config or WfdbConfig()
     found = _find(data_dir, hint="`python -m sensegen_tf.data download mitbih` fetches them")
-    leads = tuple(channels) or (DEFAULT_LEAD,)
-    collection = _collect(found, leads, config, _Table(data_dir, config, table or TableConfig()))
+    leads, columns = tuple(channels) or (DEFAULT_LEAD,), _Table(data_dir, config, table or TableConfig())
     if any((each.header.fs, each.header.sig_len) != _MITBIH for each in found):
-        return collection
-    known = [
-        dataclasses.replace(each, subject=_SAME_SUBJECT.get(each.subject, each.subject))
-        for each in collection.recordings
-    ]
-    return dataclasses.replace(collection, recordings=known, terms=_MITBIH_TERMS)
+        return _readers(found, leads, config.annotator, table=columns)
+    known = _readers(found, leads, config.annotator, table=columns, same=_SAME_SUBJECT)
+    return dataclasses.replace(known, terms=_MITBIH_TERMS)
 
 
 def _find(data_dir, hint=""):
@@ -132,6 +168,13 @@ def _find(data_dir, hint=""):
     return [each for each in found if each.path not in parts]
 
 
+class _Known(NamedTuple):
+    """What is known of a record beside its signals: who it is of, and its label or ""."""
+
+    subject: str
+    label: str
+
+
 class _Table:
     """What a table says of the records, and the rest of what columns mean."""
 
@@ -139,22 +182,13 @@ class _Table:
         self.columns, self._rows = columns, None
         if not config.subject_table:
             return
-        path = config.subject_table
-        if not os.path.exists(path):
-            path = os.path.join(data_dir, path)
-        if not os.path.exists(path):
-            raise InputError(f"there is no file {config.subject_table}", fields=["subject_table"])
-        self._path, how = path, dialect.find(path, column_names=columns.column_names)
-        if not how.names:
-            message = f"{path} has no line of names: name its columns with column_names"
-            raise InputError(message, fields=["column_names"])
-        lines = dialect.read_text(path).content.splitlines()[how.skipped :]
-        rows = [dict(zip(how.names, row, strict=False)) for row in csv.reader(lines, delimiter=how.delimiter) if row]
-        key = config.record_column or how.names[0]
-        for name in (key, columns.subject_column, columns.label_column):
-            if name and name not in how.names:
-                raise InputError(f"{path} has no column {name}; it has {', '.join(how.names)}")
-        self._rows = {row.get(key, "").strip(): row for row in rows}
+        found = read_lookup(
+            config.subject_table, data_dir=data_dir, field="subject_table", column_names=columns.column_names
+        )
+        key = config.record_column or found.names[0]
+        for field, name in (("record_column", key), *((each, getattr(columns, each)) for each in _COLUMNS)):
+            found.check([name] if name else [], field=field)
+        self._path, self._rows = found.path, {row.get(key, ""): row for row in found.rows}
 
     def of(self, record, column, default):
         """What the column says of a record."""
@@ -163,37 +197,32 @@ class _Table:
         row = self._rows.get(record.inside) or self._rows.get(os.path.basename(record.inside))
         if row is None:
             raise InputError(f"{self._path} has no row of the record {record.inside}", fields=["record_column"])
-        return (row.get(column) or "").strip()
+        return row.get(column, "")
 
 
-def _collect(found, leads, config, table):
-    recordings, skipped, filled, cut = [], [], 0, 0
+def _readers(found, leads, annotator, *, table, same: Mapping[str, str] | None = None):
+    """Readers of the records that have the leads; `same` are second names of subjects."""
+    readers, skipped = [], []
     for record in found:
         missing = [lead for lead in leads if lead not in record.leads]
         if missing:
             has = ", ".join(record.leads or ("nothing",))
             skipped.append(f"record {os.path.basename(record.path)} has no lead {', '.join(missing)}; it has {has}")
             continue
-        recording, whole = _recording(record, leads, config.annotator, table)
-        recordings += [recording.slice(run.start, run.stop) for run in whole.runs]
-        filled, cut = filled + whole.interpolated, cut + whole.cut
-    if not recordings:
+        subject = table.of(record, table.columns.subject_column, record.inside)
+        known = _Known((same or {}).get(subject, subject), table.of(record, table.columns.label_column, ""))
+        readers.append(functools.partial(_read_record, record, leads, annotator, table.columns, known))
+    if not readers:
         folder = os.path.dirname(found[0].path)
         raise InputError(f"no record in {folder} has the leads {', '.join(leads)}:\n  " + "\n  ".join(skipped))
-    count = (
-        f"{len(found)} records, {len(found) - len(skipped)} with the lead {', '.join(leads)}, {len(skipped)} skipped"
-    )
-    done = [f"{count} samples {how}" for how, count in (("interpolated", filled), ("cut out", cut)) if count]
-    return Collection(recordings=recordings, terms=_TERMS, notes=(count, *skipped, *done))
+    count = f"{len(found)} records, {len(readers)} with the lead {', '.join(leads)}, {len(skipped)} skipped"
+    return Readers(readers=readers, terms=_TERMS, notes=(count, *skipped))
 
 
-def _recording(record, leads, annotator, table):
-    """A record, zeros where values are missing, and the `Complete` that says where that is."""
-    config, name = table.columns, f"record {os.path.basename(record.path)}"
-    _check_length(record.path, record.header)
-    wfdb = _package()
-    some = {} if isinstance(record.header, wfdb.MultiRecord) else {"channel_names": list(leads)}
-    data = _read(wfdb.rdrecord, record.path, ".dat", smooth_frames=False, **some)
+def _read_record(record, leads, annotator, config, known):
+    """A record, cut where values are missing."""
+    name = f"record {os.path.basename(record.path)}"
+    data = _signals(record, leads)
     columns = [data.sig_name.index(lead) for lead in leads]
     rates = [float(data.fs * data.samps_per_frame[column]) for column in columns]
     if len(set(rates)) > 1:
@@ -211,20 +240,27 @@ def _recording(record, leads, annotator, table):
         )
     whole = complete(signals, longest=config.longest_gap_seconds * rate if config.missing == "interpolate" else 0)
     events, spans = _annotations(record.path, annotator, rate=rate, base=float(data.fs), length=len(signals))
-    label = table.of(record, config.label_column, "")
-    return (
-        Recording(
-            name=name,
-            signals=np.nan_to_num(whole.signals, posinf=0.0, neginf=0.0),
-            rate=rate,
-            channels=leads,
-            units=tuple(data.units[column] for column in columns),
-            subject=table.of(record, config.subject_column, record.inside),
-            spans=(Span(start=0, stop=len(signals), label=label),) if label else spans,
-            events=events,
-        ),
-        whole,
+    recording = Recording(
+        name=name,
+        signals=np.nan_to_num(whole.signals, posinf=0.0, neginf=0.0),
+        rate=rate,
+        channels=leads,
+        units=tuple(data.units[column] for column in columns),
+        subject=known.subject,
+        spans=(Span(start=0, stop=len(signals), label=known.label),) if known.label else spans,
+        events=events,
+        raw=list(signals[np.isfinite(signals).all(1)].T) if whole.interpolated else None,
     )
+    counts = {"samples interpolated": whole.interpolated, "samples cut out": whole.cut}
+    return Read([recording.slice(run.start, run.stop) for run in whole.runs], counts=counts)
+
+
+def _signals(record, leads):
+    """A record as wfdb reads it, each lead at its own rate."""
+    _check_length(record.path, record.header)
+    wfdb = _package()
+    some = {} if isinstance(record.header, wfdb.MultiRecord) else {"channel_names": list(leads)}
+    return _read(wfdb.rdrecord, record.path, ".dat", smooth_frames=False, **some)
 
 
 def _annotations(record, annotator, *, rate, base, length):
@@ -256,7 +292,20 @@ def cinc2017(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Co
     Raises:
       InputError: no table, a record that it names is missing or unreadable, or wfdb is not installed.
     """
-    wfdb, data_dir = _package(), os.fspath(data_dir)
+    return cinc2017_readers(data_dir, labels).load()
+
+
+def cinc2017_readers(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Readers:
+    """As `cinc2017`, a reader for each record; one that is missing or unreadable is found when it is read.
+
+    Args:
+      data_dir, labels: see `cinc2017`.
+
+    Raises:
+      InputError: no table, or wfdb is not installed.
+    """
+    _package()
+    data_dir = os.fspath(data_dir)
     table = os.path.join(data_dir, "REFERENCE.csv")
     if not os.path.exists(table):
         raise InputError(f"{table} is missing: data_dir must be the folder of the challenge", fields=["data_dir"])
@@ -266,21 +315,22 @@ def cinc2017(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Co
     if wrong:
         raise InputError(f"{table}, row {wrong[0]}: expected a record and its rhythm", fields=["data_dir"])
     chosen = [(name, rhythm) for name, rhythm in rows if not labels or rhythm in labels]
-    recordings = []
-    for name, rhythm in chosen:
-        data = _read(wfdb.rdrecord, os.path.join(data_dir, name), ".mat")
-        recordings.append(
-            Recording(
-                name=f"record {name}",
-                signals=data.p_signal,
-                rate=float(data.fs),
-                channels=tuple(data.sig_name),
-                units=tuple(data.units),
-                subject=name,
-                spans=(Span(start=0, stop=data.sig_len, label=rhythm),),
-            )
-        )
-    return Collection(recordings=recordings, terms=_CINC_TERMS, notes=(f"{len(chosen)} of {len(rows)} records",))
+    readers = [functools.partial(_read_cinc2017, data_dir, name, rhythm) for name, rhythm in chosen]
+    return Readers(readers=readers, terms=_CINC_TERMS, notes=(f"{len(chosen)} of {len(rows)} records",))
+
+
+def _read_cinc2017(data_dir, name, rhythm):
+    data = _read(_package().rdrecord, os.path.join(data_dir, name), ".mat")
+    recording = Recording(
+        name=f"record {name}",
+        signals=data.p_signal,
+        rate=float(data.fs),
+        channels=tuple(data.sig_name),
+        units=tuple(data.units),
+        subject=name,
+        spans=(Span(start=0, stop=data.sig_len, label=rhythm),),
+    )
+    return Read([recording])
 
 
 def _package():

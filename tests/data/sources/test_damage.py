@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from sensegen_tf.data.sources.columns import TableConfig
-from sensegen_tf.data.sources.devices import devices
 from sensegen_tf.data.sources.table import table
 from sensegen_tf.errors import InputError
-from tests.data.sources.devices.making import cwa, e4, edf, embrace, geneactiv, gt3x, wave
+from tests.data.sources.devices.making import cwa, devices, e4, edf, embrace, geneactiv, gt3x, wave
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

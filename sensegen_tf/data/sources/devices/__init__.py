@@ -8,8 +8,9 @@ import os
 import re
 from collections.abc import Callable, Sequence
 
-from sensegen_tf.data import detect, paths, sensor
-from sensegen_tf.data.recording import Collection, Recording, Sensor, Span
+from sensegen_tf.data import detect, paths
+from sensegen_tf.data.readers import Read, Readers
+from sensegen_tf.data.recording import Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.sources.devices import actigraphy, e4, edf, embrace, join
 from sensegen_tf.data.sources.devices.signals import Opened
@@ -22,10 +23,10 @@ _SHOWN = 10
 _SESSION = re.compile(r"\d{10}_\w+")
 
 
-def devices(
+def device_readers(
     data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, table: TableConfig | None = None
-) -> Collection:
-    """Recordings of the files of devices: .cwa, .gt3x, .bin of a GENEActiv, EDF, BDF, .avro, and folders of an E4.
+) -> Readers:
+    """What reads the files of devices: .cwa, .gt3x, .bin of a GENEActiv, EDF, BDF, .avro, and folders of an E4.
 
     Args:
       data_dir: a file, the folder of an E4, or a folder of any of these and the folders in it.
@@ -33,43 +34,39 @@ def devices(
       table: what paths say, what is done where values are missing, and the rate to resample to.
 
     Returns:
-      A recording for every stretch without a gap. The subject is what `path_pattern` says, otherwise the participant of
-      an .avro, otherwise the file or the folder of an E4; of a folder that the E4's site named, the one above.
+      A reader of each file, of a recording for every stretch without a gap. The subject is what `path_pattern` says,
+      otherwise the participant of an .avro, otherwise the file or the folder of an E4; of a folder that the E4's site
+      named, the one above. A file without the channels has no recordings, and a note.
 
     Raises:
-      InputError: nothing is there; a file is damaged, or says what cannot be right; no file has these channels;
-        channels of several rates without `resample_hz`; or a package is missing.
+      InputError: nothing is there. The readers refuse a file that is damaged, or says what cannot be right, channels of
+          several rates without `resample_hz`, and a missing package.
 
     Example:
-      >>> recordings = devices("stress_predict", ["BVP"]).recordings  # doctest: +SKIP
+      >>> recordings = device_readers("stress_predict", ["BVP"]).load().recordings  # doctest: +SKIP
       >>> recordings[0].subject, recordings[0].rate  # doctest: +SKIP
       ('S02', 64.0)
     """
     table = table or TableConfig()
     folder = _find(os.fspath(data_dir), table.path_pattern)
-    notes = _left_out(os.fspath(data_dir), folder.left_out)
-    wanted, found = tuple(channels), []
-    for file in folder.files:
-        opened = _guarded(file.path, functools.partial(_open, file.path, table))
-        names = [name for signal in opened.signals for name in signal.channels]
-        wanted = wanted or tuple(names)
-        lacking = [name for name in wanted if name not in names]
-        if lacking:
-            notes.append(f"{file.path} has no channel {', '.join(lacking)}; it has {', '.join(names) or 'none'}")
-            continue
-        subject = file.parts.get("subject") or opened.subject or file.name
-        read = functools.partial(join.join, opened.signals, wanted, path=file.path, subject=subject, config=table)
-        found.append((file, _guarded(file.path, read)))
-        notes += opened.notes
-    if not found:
-        raise InputError(f"no file has the channels {', '.join(wanted)}:\n  " + "\n  ".join(notes), fields=["channels"])
-    return Collection(
-        recordings=[_labelled(each, file) for file, joined in found for each in joined.recordings],
-        terms=_TERMS,
-        notes=(*notes, *_counts([joined for _, joined in found])),
-        sensors=_sensors([each for _, joined in found for each in joined.raw], wanted),
-        resampled=any(joined.resampled for _, joined in found),
-    )
+    if not channels:
+        first = folder.files[0].path
+        opened = _guarded(first, functools.partial(_open, first, table))
+        channels = [name for signal in opened.signals for name in signal.channels]
+    readers = [functools.partial(_read, file, tuple(channels), table) for file in folder.files]
+    return Readers(readers=readers, terms=_TERMS, notes=tuple(_left_out(os.fspath(data_dir), folder.left_out)))
+
+
+def _read(file, wanted, table):
+    opened = _guarded(file.path, functools.partial(_open, file.path, table))
+    names = [name for signal in opened.signals for name in signal.channels]
+    lacking = [name for name in wanted if name not in names]
+    if lacking:
+        return Read([], [f"{file.path} has no channel {', '.join(lacking)}; it has {', '.join(names) or 'none'}"])
+    subject = file.parts.get("subject") or opened.subject or file.name
+    join_signals = functools.partial(join.join, opened.signals, wanted, path=file.path, subject=subject, config=table)
+    read = _guarded(file.path, join_signals)
+    return read._replace(recordings=[_labelled(each, file) for each in read.recordings], notes=opened.notes)
 
 
 _READERS: dict[str, Callable[[str, TableConfig], Opened]] = {
@@ -150,25 +147,8 @@ def _left_out(data_dir, files):
     return [f"{len(files)} files of {data_dir} were not read: {shown}"]
 
 
-def _counts(joined):
-    """Notes on what was done where values were missing."""
-    sums = {"interpolated": sum(each.interpolated for each in joined), "cut out": sum(each.cut for each in joined)}
-    return [f"{count} samples {how}" for how, count in sums.items() if count]
-
-
 def _labelled(recording: Recording, file: paths.Located) -> Recording:
     """The recording with the label that its path says."""
     label = file.parts.get("label", "")
     spans = (Span(start=0, stop=len(recording.signals), label=label),) if label else ()
     return dataclasses.replace(recording, spans=spans)
-
-
-def _sensors(raw: Sequence[Recording], channels: Sequence[str]) -> tuple[Sensor, ...]:
-    """The sensors of the channels, measured before any resampling."""
-    alike: dict[tuple[str, ...], list[Recording]] = {}
-    for recording in raw:
-        alike.setdefault(recording.channels, []).append(recording)
-    found: dict[str, Sensor] = {}
-    for names, recordings in alike.items():
-        found |= dict(zip(names, sensor.measure(recordings), strict=True))
-    return tuple(found[name] for name in channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,39 +11,24 @@ import numpy as np
 
 from sensegen_tf.data.clock import TOLERANCE
 from sensegen_tf.data.missing import complete
+from sensegen_tf.data.readers import Read
 from sensegen_tf.data.recording import Recording
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.sources.devices.signals import Signal, Stretch
 from sensegen_tf.errors import InputError
 
 
-class Joined(NamedTuple):
-    """What became of signals.
-
-    Attributes:
-      recordings: one for every stretch that all signals have.
-      raw: the same signals one by one, before any resampling.
-      resampled: whether the recordings are at another rate than these.
-      interpolated, cut: samples whose missing values were filled, and that were left out for them.
-    """
-
-    recordings: list[Recording]
-    raw: list[Recording]
-    resampled: bool
-    interpolated: int
-    cut: int
-
-
 class _Loaded(NamedTuple):
-    """A signal that was read, with the channels that are wanted of it."""
+    """A signal that was read, with the channels that are wanted of it; `raw` is what stood in the file, [N, C]."""
 
     channels: tuple[str, ...]
     units: tuple[str, ...]
     rate: float
     stretches: list[Stretch]
+    raw: list[np.ndarray]
 
 
-def join(signals: Sequence[Signal], channels: Sequence[str], *, path: str, subject: str, config: TableConfig) -> Joined:
+def join(signals: Sequence[Signal], channels: Sequence[str], *, path: str, subject: str, config: TableConfig) -> Read:
     """Recordings of the channels that are wanted.
 
     Args:
@@ -52,14 +38,16 @@ def join(signals: Sequence[Signal], channels: Sequence[str], *, path: str, subje
       subject: of the recordings.
       config: what is done where values are missing; the rate to resample to, which signals of several rates need.
 
+    Returns:
+      A recording for every stretch that all signals have.
+
     Raises:
       InputError: signals of several rates without a rate to resample to, that do not overlap, or with missing values.
     """
     chosen = [each for each in signals if set(each.channels) & set(channels)]
     _check_rates(chosen, channels, path=path, resample_hz=config.resample_hz)
-    counts = [0, 0]
+    counts = {"samples interpolated": 0, "samples cut out": 0}
     loaded = [_read(signal, channels, path, config, counts) for signal in chosen]
-    raw = [_recording(each, stretch, path, subject) for each in loaded for stretch in each.stretches]
     together = _side_by_side(loaded)
     resampled = together is None
     if together is None:
@@ -74,9 +62,19 @@ def join(signals: Sequence[Signal], channels: Sequence[str], *, path: str, subje
         raise InputError(f"{path}: the signals of {', '.join(channels)} do not overlap in time", fields=["channels"])
     rate = config.resample_hz if resampled and config.resample_hz else chosen[0].rate
     names = [name for each in loaded for name in each.channels]
-    whole = _Loaded(tuple(names), tuple(unit for each in loaded for unit in each.units), rate, together)
-    recordings = [_recording(whole, stretch, path, subject).select(channels) for stretch in together]
-    return Joined(recordings, raw, resampled, counts[0], counts[1])
+    whole = _Loaded(tuple(names), tuple(unit for each in loaded for unit in each.units), rate, together, [])
+    recordings = [_recording(whole, stretch, path, subject) for stretch in together]
+    if resampled or any(counts.values()):
+        recordings = _with_raw(recordings, [channel for each in loaded for channel in np.concatenate(each.raw).T])
+    return Read([recording.select(channels) for recording in recordings], counts=counts, resampled=resampled)
+
+
+def _with_raw(recordings, raw):
+    """The recordings, the first of which has what stood in the file; the others have nothing."""
+    nothing = [np.empty(0)] * len(raw)
+    return [
+        dataclasses.replace(recording, raw=nothing if number else raw) for number, recording in enumerate(recordings)
+    ]
 
 
 def _check_rates(signals, channels, *, path, resample_hz):
@@ -96,7 +94,7 @@ def _check_rates(signals, channels, *, path, resample_hz):
 def _read(signal, channels, path, config, counts):
     """A signal with the wanted channels alone and without missing values, which are counted."""
     columns = [index for index, name in enumerate(signal.channels) if name in channels]
-    stretches = []
+    stretches, raw = [], []
     for start, values in signal.load():
         values = np.asarray(values)[:, columns]
         missing = int((~np.isfinite(values)).any(1).sum())
@@ -107,16 +105,17 @@ def _read(signal, channels, path, config, counts):
                 f"{first}. Give missing=cut or missing=interpolate",
                 fields=["missing"],
             )
+        raw.append(values[np.isfinite(values).all(1)])
         longest = config.longest_gap_seconds * signal.rate if config.missing == "interpolate" else 0
         whole = complete(values, longest=longest) if missing else None
         if whole is None:
             stretches.append(Stretch(start, values))
             continue
-        counts[0] += whole.interpolated
-        counts[1] += whole.cut
+        counts["samples interpolated"] += whole.interpolated
+        counts["samples cut out"] += whole.cut
         stretches += [Stretch(start + run.start / signal.rate, whole.signals[run]) for run in whole.runs]
     names = tuple(signal.channels[column] for column in columns)
-    return _Loaded(names, tuple(signal.units[column] for column in columns), signal.rate, stretches)
+    return _Loaded(names, tuple(signal.units[column] for column in columns), signal.rate, stretches, raw)
 
 
 def _side_by_side(loaded):

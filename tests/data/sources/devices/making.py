@@ -1,11 +1,15 @@
 """Small files of devices, written after the public descriptions of their formats."""
 
 import io
+import os
 import struct
 import time
 import zipfile
 
 import numpy as np
+
+from sensegen_tf.data.sources import SourceConfig, load
+from sensegen_tf.data.sources.columns import TableConfig
 
 START = 1_700_000_000
 _CWA_8_G_100_HZ = 0x4A
@@ -48,6 +52,13 @@ def wave(length, *, axes=3):
     """Acceleration of a wrist in g, float64 [length, axes]."""
     moments = np.arange(length)[:, None] / 10 + np.arange(axes)
     return np.round(np.sin(moments), 2)
+
+
+def devices(path, channels=(), *, table=None):
+    """The recordings of files of devices."""
+    table = table or TableConfig()
+    given = {"channels": tuple(channels), "table": table, "resample_hz": table.resample_hz}
+    return load(SourceConfig(source="device", data_dir=os.fspath(path), **given))
 
 
 def e4(folder, *, seconds=20, start=START, **changes):

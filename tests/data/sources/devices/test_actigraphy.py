@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from sensegen_tf.data.sources.columns import TableConfig
-from sensegen_tf.data.sources.devices import devices
 from sensegen_tf.errors import InputError
-from tests.data.sources.devices.making import cwa, geneactiv, gt3x, wave
+from tests.data.sources.devices.making import cwa, devices, geneactiv, gt3x, wave
 
 pytest.importorskip("actfast")
 AXES = ("ACC.x", "ACC.y", "ACC.z")

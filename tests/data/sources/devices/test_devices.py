@@ -5,9 +5,8 @@ import sys
 
 import pytest
 
-from sensegen_tf.data.sources.devices import devices
 from sensegen_tf.errors import InputError
-from tests.data.sources.devices.making import cwa, e4, embrace, geneactiv, wave
+from tests.data.sources.devices.making import cwa, devices, e4, embrace, geneactiv, wave
 
 
 @pytest.mark.parametrize(

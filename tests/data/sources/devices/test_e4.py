@@ -7,10 +7,9 @@ import pytest
 
 from sensegen_tf.data.sources import SourceConfig, load
 from sensegen_tf.data.sources.columns import TableConfig
-from sensegen_tf.data.sources.devices import devices
 from sensegen_tf.errors import InputError
 from tests.conftest import shared
-from tests.data.sources.devices.making import START, e4, wave
+from tests.data.sources.devices.making import START, devices, e4, wave
 
 
 def test_a_signal_has_its_rate_and_its_unit_and_what_is_no_signal_is_said(tmp_path):

@@ -7,9 +7,8 @@ import pytest
 
 from sensegen_tf.data.sources import SourceConfig, load
 from sensegen_tf.data.sources.columns import TableConfig
-from sensegen_tf.data.sources.devices import devices
 from sensegen_tf.errors import InputError
-from tests.data.sources.devices.making import edf, wave
+from tests.data.sources.devices.making import devices, edf, wave
 
 pyedflib = pytest.importorskip("pyedflib")
 SIGNALS = {
