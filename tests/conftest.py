@@ -32,6 +32,7 @@ TINY = {
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="run every test, not the fast tier alone")
+    parser.addoption("--damaged", type=int, default=125, help="damaged forms of each file that readers are given")
 
 
 def pytest_configure(config):

@@ -164,6 +164,10 @@ def _find(data_dir, hint=""):
             parts |= {os.path.join(os.path.dirname(path), name) for name in header.seg_name}
             header = _read(wfdb.rdheader, path, ".hea", rd_segments=True)
             leads = tuple(header.get_sig_name())
+        if not all(leads):
+            raise InputError(
+                f"record {file.name}: signal {leads.index(None) + 1} has no name in {path}.hea; give it one"
+            )
         found.append(_Record(path, file.name, header, leads))
     return [each for each in found if each.path not in parts]
 
