@@ -17,12 +17,14 @@ class Read(NamedTuple):
       notes: sentences for people.
       counts: what was done -> how often; these are summed over all that is read.
       resampled: whether the signals are at another rate than the sensor's.
+      where: the file, as the notes name it.
     """
 
     recordings: Sequence[Recording]
     notes: Sequence[str] = ()
     counts: Mapping[str, int] | None = None
     resampled: bool = False
+    where: str = ""
 
 
 # Reads some of the recordings of a source. It can be sent to another process: `functools.partial` of a function.
@@ -61,25 +63,40 @@ class Readers:
 
 
 class Notes:
-    """The notes of all that is read of a source: each once, with the sums of what is counted.
+    """The notes of all that is read of a source: each once for all its files, with the sums of what is counted.
 
     Args:
       first: those that need no reading.
+
+    Example:
+      >>> notes = Notes()
+      >>> for file in ("a.csv", "b.csv", "c.csv"):
+      ...     notes.add(Read([], [f"{file}: in milliseconds"], where=file))
+      >>> notes.texts()
+      ('a.csv and 2 more: in milliseconds',)
     """
 
     def __init__(self, first: Sequence[str] = ()):
-        self._texts = dict.fromkeys(first)
+        # A note without the file that it is of -> the files.
+        self._files: dict[str, list[str]] = {text: [""] for text in first}
         self._counts: dict[str, int] = {}
 
     def add(self, read: Read) -> None:
         """Adds those of what was read."""
-        self._texts.update(dict.fromkeys(read.notes))
+        for note in dict.fromkeys(read.notes):
+            text = note.removeprefix(read.where)
+            self._files.setdefault(text, []).append(read.where if text != note else "")
         for what, count in (read.counts or {}).items():
             self._counts[what] = self._counts.get(what, 0) + count
 
     def texts(self) -> tuple[str, ...]:
         """The notes."""
-        return (*self._texts, *(f"{count} {what}" for what, count in self._counts.items() if count))
+        texts = [_of_files(files) + text for text, files in self._files.items()]
+        return (*texts, *(f"{count} {what}" for what, count in self._counts.items() if count))
+
+
+def _of_files(files):
+    return files[0] if len(files) == 1 or not files[0] else f"{files[0]} and {len(files) - 1} more"
 
 
 def of_collection(collection: Collection) -> Readers:

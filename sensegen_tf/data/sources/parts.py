@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sensegen_tf.data.readers import Notes, Read, Reader, Readers
@@ -32,15 +32,14 @@ class Part(NamedTuple):
       seen: outlines of all, as they were before labels and rate were chosen.
       levels: of the recordings that are taken, before any resampling.
       resampled: whether one is at another rate than it was.
-      notes, counts: see `Read`.
+      read: notes and counts; without recordings.
     """
 
     recordings: Sequence[Any]
     seen: Sequence[Outline]
     levels: Levels
     resampled: bool
-    notes: Sequence[str]
-    counts: Mapping[str, int] | None
+    read: Read
 
 
 def read_part(reader: Reader, config: TakeConfig) -> Part:
@@ -64,7 +63,7 @@ def read_part(reader: Reader, config: TakeConfig) -> Part:
             recording = recording.resample(config.resample_hz)
         resampled |= recording.rate != rate
         recordings.append(recording)
-    return Part(recordings, seen, levels, resampled, read.notes, read.counts)
+    return Part(recordings, seen, levels, resampled, read._replace(recordings=[]))
 
 
 class Parts:
@@ -94,7 +93,7 @@ class Parts:
         self._labels |= {span.label for outline in part.seen for span in outline.spans}
         self._levels.merge(part.levels)
         self._resampled |= part.resampled
-        self._notes.add(Read([], part.notes, part.counts))
+        self._notes.add(part.read)
         return [self._known(recording) for recording in part.recordings]
 
     def _known(self, recording):

@@ -81,7 +81,7 @@ def _read(file, config):
     if os.path.getsize(file.path) == 0:
         raise InputError(f"{file.path} is empty")
     try:
-        return _READERS[suffix](file, config)
+        return _READERS[suffix](file, config)._replace(where=file.path)
     except InputError:
         raise
     except Exception as error:  # Whatever a package stumbles over in a damaged file.

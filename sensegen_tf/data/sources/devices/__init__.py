@@ -62,11 +62,14 @@ def _read(file, wanted, table):
     names = [name for signal in opened.signals for name in signal.channels]
     lacking = [name for name in wanted if name not in names]
     if lacking:
-        return Read([], [f"{file.path} has no channel {', '.join(lacking)}; it has {', '.join(names) or 'none'}"])
+        note = f"{file.path}: no channel {', '.join(lacking)}; there are {', '.join(names) or 'none'}"
+        return Read([], [note], where=file.path)
     subject = file.parts.get("subject") or opened.subject or file.name
     join_signals = functools.partial(join.join, opened.signals, wanted, path=file.path, subject=subject, config=table)
     read = _guarded(file.path, join_signals)
-    return read._replace(recordings=[_labelled(each, file) for each in read.recordings], notes=opened.notes)
+    return read._replace(
+        recordings=[_labelled(each, file) for each in read.recordings], notes=opened.notes, where=file.path
+    )
 
 
 _READERS: dict[str, Callable[[str, TableConfig], Opened]] = {

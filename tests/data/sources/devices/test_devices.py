@@ -42,4 +42,7 @@ def test_one_folder_may_hold_several_devices(tmp_path):
     ]
     lacking = devices(tmp_path, ["EDA"])
     assert [each.subject for each in lacking.recordings] == ["bert", "anna"]
-    assert f"{os.path.join(tmp_path, 'carl.bin')} has no channel EDA; it has ACC.x, ACC.y, ACC.z" in lacking.notes
+    assert (
+        f"{os.path.join(tmp_path, 'carl.bin')} and 1 more: no channel EDA; there are ACC.x, ACC.y, ACC.z"
+        in lacking.notes
+    )
