@@ -35,7 +35,7 @@ def test_counts_become_units_and_the_participant_is_the_subject(how, tmp_path):
 
 def test_a_sensor_that_was_off_is_no_channel(tmp_path):
     embrace(tmp_path / "a.avro")
-    with pytest.raises(InputError, match=r"no channel TEMP; it has ACC.x, ACC.y, ACC.z, EDA, BVP"):
+    with pytest.raises(InputError, match=r"no channel TEMP; there are ACC.x, ACC.y, ACC.z, EDA, BVP"):
         devices(tmp_path, ["TEMP"])
 
 
