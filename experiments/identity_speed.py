@@ -41,7 +41,7 @@ def cinc(folder, subjects):
     from sensegen_tf.data.windows import WindowSet
 
     values, of = [], []
-    for recording in wfdb.cinc2017(folder).recordings[:subjects]:
+    for recording in wfdb.cinc2017(folder).load().recordings[:subjects]:
         signal = recording.signals[:3000, 0]
         pieces = [signal[start : start + 1500] for start in range(0, len(signal) - 1499, 1500)]
         values += pieces

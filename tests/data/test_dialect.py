@@ -22,7 +22,7 @@ def lines(delimiter=",", decimal=".", ending=""):
 def read(path, content, **config):
     path.write_bytes(content if isinstance(content, bytes) else "\n".join(content).encode() + b"\n")
     config = {"channels": ("ax", "ay"), "time_column": "time", **config}
-    (found,) = table(os.fspath(path), TableConfig(**config)).recordings
+    (found,) = table(os.fspath(path), TableConfig(**config)).load().recordings
     return found
 
 

@@ -19,7 +19,7 @@ def write(folder, *names):
 
 
 def read(folder, **config):
-    return table(os.fspath(folder), TableConfig(channels=("ax",), rate_hz=50.0, **config))
+    return table(os.fspath(folder), TableConfig(channels=("ax",), rate_hz=50.0, **config)).load()
 
 
 def test_folders_in_a_folder_are_read_and_what_was_not_is_said(tmp_path):

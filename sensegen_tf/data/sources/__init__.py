@@ -1,4 +1,7 @@
-"""Where recordings come from: one file a format, each a function that returns a `Collection`."""
+"""Where recordings come from: one file a format, each a function to a `Collection`, or to `Readers` of its files.
+
+What is damaged is refused when it is read.
+"""
 
 from __future__ import annotations
 
@@ -53,17 +56,13 @@ SOURCES: dict[str, Callable[[SourceConfig], Collection | Readers]] = {
     "watch": lambda config: demo.watch(),
     "ecg": lambda config: demo.ecg(),
     "simulated_ecg": lambda config: simulated.ecg(),
-    "hapt": lambda config: har.hapt_readers(config.data_dir, config.channels, labels=config.labels),
+    "hapt": lambda config: har.hapt(config.data_dir, config.channels, labels=config.labels),
     "uci_har": lambda config: har.uci_har(config.data_dir, config.channels),
-    "wfdb": lambda config: wfdb.record_readers(
-        config.data_dir, config.channels, config=config.wfdb, table=config.table
-    ),
-    "mitbih": lambda config: wfdb.mitbih_readers(
-        config.data_dir, config.channels, config=config.wfdb, table=config.table
-    ),
-    "cinc2017": lambda config: wfdb.cinc2017_readers(config.data_dir, config.labels),
-    "table": lambda config: table.table_readers(config.data_dir, config.table),
-    "device": lambda config: devices.device_readers(
+    "wfdb": lambda config: wfdb.records(config.data_dir, config.channels, config=config.wfdb, table=config.table),
+    "mitbih": lambda config: wfdb.mitbih(config.data_dir, config.channels, config=config.wfdb, table=config.table),
+    "cinc2017": lambda config: wfdb.cinc2017(config.data_dir, config.labels),
+    "table": lambda config: table.table(config.data_dir, config.table),
+    "device": lambda config: devices.devices(
         config.data_dir, config.channels, table=dataclasses.replace(config.table, resample_hz=config.resample_hz)
     ),
     "tfrecord": lambda config: _tfrecord(config.data_dir),

@@ -92,7 +92,7 @@ def _is_number(text):
     return True
 
 
-def hapt(data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, labels: Sequence[str] = ()) -> Collection:
+def hapt(data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, labels: Sequence[str] = ()) -> Readers:
     """The raw recordings: one an experiment.
 
     Args:
@@ -105,20 +105,6 @@ def hapt(data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, labe
 
     Raises:
       InputError: a missing folder or file, an unknown channel or activity, a broken line, or sensors of unequal length.
-    """
-    return hapt_readers(data_dir, channels, labels=labels).load()
-
-
-def hapt_readers(
-    data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, labels: Sequence[str] = ()
-) -> Readers:
-    """As `hapt`, a reader for each experiment; what is wrong with its files is found when they are read.
-
-    Args:
-      data_dir, channels, labels: see `hapt`.
-
-    Raises:
-      InputError: a missing folder, an unknown channel or activity, or a broken line of the labels.
     """
     folder = os.path.join(data_dir, "RawData")
     if not os.path.isdir(folder):

@@ -109,6 +109,6 @@ def read_samples(path: str | os.PathLike[str], columns: Sequence[str]) -> Collec
     matches = [re.fullmatch(r"(.+) \[(.*)\]", name) for name in names]
     channels = tuple(match[1] if match else name for match, name in zip(matches, names, strict=True))
     units = tuple(match[2] if match else "1" for match in matches)
-    found = table.table(os.fspath(path), config).recordings
+    found = table.table(os.fspath(path), config).load().recordings
     recordings = [dataclasses.replace(recording, channels=channels, units=units) for recording in found]
     return Collection(recordings=recordings, terms=_TERMS)

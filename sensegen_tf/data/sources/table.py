@@ -11,7 +11,6 @@ import numpy as np
 from sensegen_tf.data import clock, dialect, moments, paths
 from sensegen_tf.data.arrow import pyarrow
 from sensegen_tf.data.readers import Read, Readers
-from sensegen_tf.data.recording import Collection
 from sensegen_tf.data.sources import npz
 from sensegen_tf.data.sources.columns import TableConfig, text_of
 from sensegen_tf.data.sources.rows import Rows, recordings
@@ -22,7 +21,7 @@ _TERMS = "the owner's own"
 _SHOWN = 10
 
 
-def table(path: str, config: TableConfig) -> Collection:
+def table(path: str, config: TableConfig) -> Readers:
     """Recordings from a file, or from all files of a folder and the folders in it that have a known suffix.
 
     Args:
@@ -34,19 +33,6 @@ def table(path: str, config: TableConfig) -> Collection:
 
     Raises:
       InputError: what is wrong, with file, line or row, and column.
-    """
-    return table_readers(path, config).load()
-
-
-def table_readers(path: str, config: TableConfig) -> Readers:
-    """As `table`, a reader for each file; a damaged file is found when it is read.
-
-    Args:
-      path: file or folder.
-      config: what its columns mean.
-
-    Raises:
-      InputError: no file is read.
     """
     notes: list[str] = []
     if os.path.isdir(path):

@@ -19,7 +19,7 @@ import numpy as np
 from sensegen_tf.data.missing import complete
 from sensegen_tf.data.paths import files_below
 from sensegen_tf.data.readers import Read, Readers
-from sensegen_tf.data.recording import Collection, Event, Recording, Span
+from sensegen_tf.data.recording import Event, Recording, Span
 from sensegen_tf.data.sources.columns import TableConfig
 from sensegen_tf.data.sources.lookup import read_lookup
 from sensegen_tf.errors import InputError
@@ -69,7 +69,7 @@ def records(
     *,
     config: WfdbConfig | None = None,
     table: TableConfig | None = None,
-) -> Collection:
+) -> Readers:
     """WFDB records of a folder and the folders in it; each is of another subject, unless a table says otherwise.
 
     Args:
@@ -85,24 +85,6 @@ def records(
       InputError: no record, a truncated or unreadable one, none with these leads, leads of different rates, a record
         that the table lacks, or wfdb is not installed.
     """
-    return record_readers(data_dir, channels, config=config, table=table).load()
-
-
-def record_readers(
-    data_dir: str | os.PathLike[str],
-    channels: Sequence[str] = (),
-    *,
-    config: WfdbConfig | None = None,
-    table: TableConfig | None = None,
-) -> Readers:
-    """As `records`, a reader for each record; a damaged one is found when it is read.
-
-    Args:
-      data_dir, channels, config, table: see `records`.
-
-    Raises:
-      InputError: no record, none with these leads, a record that the table lacks, or wfdb is not installed.
-    """
     config = config or WfdbConfig()
     found = _find(data_dir)
     leads = tuple(channels) or found[0].leads
@@ -115,28 +97,10 @@ def mitbih(
     *,
     config: WfdbConfig | None = None,
     table: TableConfig | None = None,
-) -> Collection:
+) -> Readers:
     """The MIT-BIH Arrhythmia Database: as `records`, with the lead MLII where none is named.
 
     In a folder of other records nothing that holds for MIT-BIH alone is applied: who is recorded twice, and the terms.
-    """
-    return mitbih_readers(data_dir, channels, config=config, table=table).load()
-
-
-def mitbih_readers(
-    data_dir: str | os.PathLike[str],
-    channels: Sequence[str] = (),
-    *,
-    config: WfdbConfig | None = None,
-    table: TableConfig | None = None,
-) -> Readers:
-    """As `mitbih`, a reader for each record; a damaged one is found when it is read.
-
-    Args:
-      data_dir, channels, config, table: see `records`.
-
-    Raises:
-      InputError: no record, none with these leads, a record that the table lacks, or wfdb is not installed.
     """
     config = config or WfdbConfig()
     found = _find(data_dir, hint="`python -m sensegen_tf.data download mitbih` fetches them")
@@ -284,7 +248,7 @@ def _annotations(record, annotator, *, rate, base, length):
     return events, tuple(span for span in spans if span.start < span.stop <= length)
 
 
-def cinc2017(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Collection:
+def cinc2017(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Readers:
     """The recordings of the CinC Challenge 2017: one lead of 9 to 61 s at 300 Hz, each of another subject as far as
     anybody knows, since subjects were never published.
 
@@ -295,18 +259,6 @@ def cinc2017(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Co
 
     Raises:
       InputError: no table, a record that it names is missing or unreadable, or wfdb is not installed.
-    """
-    return cinc2017_readers(data_dir, labels).load()
-
-
-def cinc2017_readers(data_dir: str | os.PathLike[str], labels: Sequence[str] = ()) -> Readers:
-    """As `cinc2017`, a reader for each record; one that is missing or unreadable is found when it is read.
-
-    Args:
-      data_dir, labels: see `cinc2017`.
-
-    Raises:
-      InputError: no table, or wfdb is not installed.
     """
     _package()
     data_dir = os.fspath(data_dir)

@@ -103,7 +103,7 @@ def test_no_damage_ends_in_anything_but_a_sentence(name, refusals, tmp_path):
     config = TableConfig(channels=("ax",), time_column="time", missing="cut", resample_hz=50.0)
     path = tmp_path / name
     path.write_bytes(FILES[name])
-    assert refusals(path, lambda: table(os.fspath(path), config)) > 10
+    assert refusals(path, lambda: table(os.fspath(path), config).load()) > 10
 
 
 @pytest.mark.parametrize("name", ["a.csv", "b.txt"])
@@ -119,7 +119,7 @@ def test_no_value_is_read_that_does_not_stand_in_the_file(name, refusals, tmp_pa
 
     path, config = tmp_path / name, TableConfig(channels=("ax",), rate_hz=50.0, missing="cut")
     path.write_bytes(FILES[name])
-    refusals(path, lambda: table(os.fspath(path), config), check)
+    refusals(path, lambda: table(os.fspath(path), config).load(), check)
 
 
 @pytest.mark.parametrize("suffix", ["hea", "dat", "atr"])
@@ -130,7 +130,7 @@ def test_no_damage_of_a_record_ends_in_anything_but_a_sentence(suffix, refusals,
     beats = {"symbol": ["+", "N", "N"], "aux_note": ["(N", "", ""]}
     wfdb.wrann("r", "atr", np.array([10, 100, 300]), write_dir=str(tmp_path), **beats)
     config = TableConfig(missing="cut")
-    refusals(tmp_path / f"r.{suffix}", lambda: records(os.fspath(tmp_path), ("II",), table=config))
+    refusals(tmp_path / f"r.{suffix}", lambda: records(os.fspath(tmp_path), ("II",), table=config).load())
 
 
 @pytest.mark.parametrize(

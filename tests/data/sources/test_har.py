@@ -28,26 +28,26 @@ def change(folder, name, edit):
 
 
 def test_recordings_have_channels_units_subject_and_spans(folder):
-    (recording,) = hapt(folder).recordings
+    (recording,) = hapt(folder).load().recordings
     assert recording.channels == ("ax", "ay", "az", "wx", "wy", "wz")
     assert recording.units == ("g", "g", "g", "rad/s", "rad/s", "rad/s") and recording.subject == "02"
     assert recording.spans == (span(0, 200, "walking"), span(220, 300, "standing"))
     gyro = np.loadtxt(folder / "RawData" / "gyro_exp01_user02.txt")
-    (chosen,) = hapt(folder, ("wz", "ax"), labels=("stand to sit",)).recordings
+    (chosen,) = hapt(folder, ("wz", "ax"), labels=("stand to sit",)).load().recordings
     np.testing.assert_allclose(chosen.signals[:, 0], gyro[:, 2], rtol=1e-6)
     assert chosen.units == ("rad/s", "g") and chosen.spans == (span(200, 220, "stand to sit"),)
 
 
 def test_acceleration_alone_needs_no_gyroscope_files(folder):
     os.remove(folder / "RawData" / "gyro_exp01_user02.txt")
-    assert hapt(folder, ("ax", "az")).recordings[0].channels == ("ax", "az")
+    assert hapt(folder, ("ax", "az")).load().recordings[0].channels == ("ax", "az")
     with pytest.raises(InputError, match="cannot read .*gyro_exp01_user02.txt"):
-        hapt(folder)
+        hapt(folder).load()
 
 
 def test_a_missing_folder_says_how_to_get_it(tmp_path):
     with pytest.raises(InputError, match="RawData is missing: data_dir must be .*data download") as error:
-        hapt(tmp_path)
+        hapt(tmp_path).load()
     assert error.value.fields == ("data_dir",)
 
 
@@ -65,7 +65,7 @@ def test_a_missing_folder_says_how_to_get_it(tmp_path):
 def test_broken_files_are_named_with_their_line(folder, edit, message):
     change(folder, "acc_exp01_user02.txt", edit)
     with pytest.raises(InputError, match=message):
-        hapt(folder)
+        hapt(folder).load()
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_broken_files_are_named_with_their_line(folder, edit, message):
 def test_broken_labels_are_named_with_their_line(folder, line, message):
     change(folder, "labels.txt", lambda text: text + line)
     with pytest.raises(InputError, match=message):
-        hapt(folder)
+        hapt(folder).load()
 
 
 def test_unknown_channels_and_activities_are_refused(folder):
     with pytest.raises(InputError, match="no channel named bx; it has ax"):
-        hapt(folder, ("bx",))
+        hapt(folder, ("bx",)).load()
     with pytest.raises(InputError, match="no activity named flying; it has walking"):
-        hapt(folder, labels=("flying",))
+        hapt(folder, labels=("flying",)).load()
     with pytest.raises(InputError, match="no recording is labelled lying; there are standing, walking"):
         load(SourceConfig(source="hapt", data_dir=os.fspath(folder), labels=("walking", "standing", "lying")))
 
@@ -132,8 +132,8 @@ def test_foreign_files_are_named(folder):
     (raw / "acc_exp01_user02 (1).txt").write_text("1 2 3\n")
     os.rename(raw / "acc_exp01_user02 (1).txt", raw / "acc_expx_userx.txt")
     with pytest.raises(InputError, match="acc_expx_userx.txt: expected a name such as"):
-        hapt(folder)
+        hapt(folder).load()
     os.remove(raw / "acc_expx_userx.txt")
     (raw / "acc_exp01_user02.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="acc_exp01_user02.txt is no text file"):
-        hapt(folder)
+        hapt(folder).load()

@@ -14,7 +14,7 @@ pytest.importorskip("pyarrow")
 
 def read(path, lines, **config):
     path.write_text("\n".join(lines) + "\n")
-    return table(os.fspath(path), TableConfig(channels=("ax",), **config))
+    return table(os.fspath(path), TableConfig(channels=("ax",), **config)).load()
 
 
 def test_subjects_in_turn_are_put_one_after_the_other(tmp_path):

@@ -14,7 +14,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 
 def read(path, **config):
-    return table(os.fspath(path), TableConfig(**{"channels": ("x", "y"), **config})).recordings
+    return table(os.fspath(path), TableConfig(**{"channels": ("x", "y"), **config})).load().recordings
 
 
 def from_table(path, **given):
@@ -179,7 +179,7 @@ def test_the_path_of_an_npz_says_who_and_what(tmp_path):
 def test_channels_first_is_recognised_and_noted(tmp_path, shape, arrays, config, expected):
     values = np.random.default_rng(0).normal(size=shape)
     np.savez(tmp_path / "a.npz", values, rate=50.0, **arrays)
-    found = table(os.fspath(tmp_path / "a.npz"), TableConfig(**config))
+    found = table(os.fspath(tmp_path / "a.npz"), TableConfig(**config)).load()
     assert found.recordings[0].signals.shape == expected
     swapped = expected != tuple(shape[-2:])
     first = values[0] if len(shape) == 3 else values

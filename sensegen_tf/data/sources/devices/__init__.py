@@ -23,7 +23,7 @@ _SHOWN = 10
 _SESSION = re.compile(r"\d{10}_\w+")
 
 
-def device_readers(
+def devices(
     data_dir: str | os.PathLike[str], channels: Sequence[str] = (), *, table: TableConfig | None = None
 ) -> Readers:
     """What reads the files of devices: .cwa, .gt3x, .bin of a GENEActiv, EDF, BDF, .avro, and folders of an E4.
@@ -43,7 +43,7 @@ def device_readers(
           several rates without `resample_hz`, and a missing package.
 
     Example:
-      >>> recordings = device_readers("stress_predict", ["BVP"]).load().recordings  # doctest: +SKIP
+      >>> recordings = devices("stress_predict", ["BVP"]).load().recordings  # doctest: +SKIP
       >>> recordings[0].subject, recordings[0].rate  # doctest: +SKIP
       ('S02', 64.0)
     """
