@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from sensegen_tf.files import read_json, write_json
 from sensegen_tf.training.run_directory import read_metrics
-from tests.commands import command, run, run_without
+from tests.commands import command, run
 from tests.conftest import TINY
 
 
@@ -183,14 +183,3 @@ def test_the_progress_bar_shows_losses_figures_of_test_windows_and_time_left(tra
         "<00:00",
     ):
         assert text in last, last
-
-
-@pytest.mark.process
-@pytest.mark.slow
-def test_training_works_without_the_extras_for_pictures_and_tensorboard(tmp_path):
-    """As after `pip install sensegen_tf[demo]`: the packages of the extra `plots` cannot be imported."""
-    flags = {**TINY, "outer_iterations": "1"}
-    done = run_without(("matplotlib", "tensorboard"), tmp_path, "train", **flags, run_dir=tmp_path / "run")
-    assert done.returncode == 0, done.stderr
-    assert "not drawn: pip install 'sensegen_tf[plots]'" in done.stdout
-    assert not (tmp_path / "run" / "picture.png").exists() and not (tmp_path / "run" / "logs").exists()

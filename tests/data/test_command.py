@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from tests.commands import command, run
+from tests.commands import command, run, run_without
 from tests.conftest import TINY, shared
 
 
@@ -99,9 +99,10 @@ def test_training_reads_a_prepared_set_as_a_stream(prepared, trained, tmp_path):
     )
 
 
+@pytest.mark.process
 @pytest.mark.slow
-def test_own_csv_from_table_to_samples(tmp_path):
-    """The README's path for own recordings."""
+def test_own_csv_from_table_to_samples_without_the_extras_for_pictures(tmp_path):
+    """The README's path for own recordings, where the packages of the extra `plots` cannot be imported."""
     pytest.importorskip("pyarrow")
     rng = np.random.default_rng(0)
     lines = ["time,x,y,subject"]
@@ -110,9 +111,12 @@ def test_own_csv_from_table_to_samples(tmp_path):
         lines += [f"{i / 50:.2f},{x:.3f},{y:.3f},{subject}" for i, (x, y) in enumerate(walk)]
     (tmp_path / "own.csv").write_text("\n".join(lines) + "\n")
     given = {"channels": "x,y", "units": "g,g", "time_column": "time", "subject_column": "subject", "stride": "20"}
-    flags = TINY | given | {"source": "table", "data_dir": str(tmp_path / "own.csv"), "test_subjects": "bert"}
-    done = run("train", **flags, run_dir=tmp_path / "run")
+    given |= {"source": "table", "data_dir": str(tmp_path / "own.csv"), "test_subjects": "bert"}
+    flags = TINY | given | {"outer_iterations": "1"}
+    done = run_without(("matplotlib", "tensorboard"), tmp_path, "train", **flags, run_dir=tmp_path / "run")
     assert done.returncode == 0, done.stderr
+    assert "not drawn: pip install 'sensegen_tf[plots]'" in done.stdout
+    assert not (tmp_path / "run" / "picture.png").exists() and not (tmp_path / "run" / "logs").exists()
     done = run("sample", model=tmp_path / "run" / "model", num=5, output=tmp_path / "s.tfrecord")
     assert done.returncode == 0, done.stderr
     # What `sample` writes is a source again.
