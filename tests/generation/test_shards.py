@@ -222,9 +222,7 @@ def cluster():
     """A head without cores and two nodes of one."""
     from ray.cluster_utils import Cluster
 
-    # A lost node is missed after seconds.
-    soon = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 3}
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": soon})
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     found.nodes = [found.add_node(num_cpus=1) for _ in range(2)]
     found.wait_for_nodes()
     yield found
@@ -246,7 +244,7 @@ def started(**flags):
 
 
 def wait_for_shards(folder, count, process):
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not os.path.isdir(folder) or len(names_of_shards(folder)) < count:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
         time.sleep(0.05)
