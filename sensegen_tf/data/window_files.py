@@ -80,7 +80,7 @@ def _read(path, config, length, split):
     elif columns := native.sample_columns(path):
         recordings = native.read_samples(path, columns).recordings
     else:
-        recordings = table(path, config).recordings
+        recordings = table(path, config).load().recordings
     if config.channels:
         recordings = [recording.select(config.channels) for recording in recordings]
     return _from_recordings(path, recordings, length)
