@@ -1,5 +1,6 @@
 """The flags that say which recordings and how they become windows: shared by the commands `train` and `data`."""
 
+import functools
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -77,7 +78,13 @@ def _only_of(names, *sources):
 
 def _source(given):
     """The source that is meant: for `auto` what the files are of."""
-    return detect.source_of(given.source, given.data_dir)
+    return _source_of(given.source, given.data_dir)
+
+
+@functools.lru_cache(maxsize=1)
+def _source_of(source, path):
+    # Asked for every flag, and it looks through the folder.
+    return detect.source_of(source, path)
 
 
 def _define_recordings():

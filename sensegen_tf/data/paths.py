@@ -10,6 +10,8 @@ from typing import NamedTuple
 from sensegen_tf.errors import InputError
 
 COMPRESSED = (".gz", ".bz2")
+# Most files that a note names.
+_SHOWN = 10
 # In the folder of a prepared set.
 MANIFEST = "manifest.json"
 # What a pattern can say; other names in braces match anything.
@@ -40,6 +42,13 @@ class Folder(NamedTuple):
 
     files: list[Located]
     left_out: list[str]
+
+    def notes(self, path: str) -> tuple[str, ...]:
+        """A note on the files of the folder at `path` that are not read; none where all are."""
+        if not self.left_out:
+            return ()
+        shown = ", ".join(self.left_out[:_SHOWN]) + ", ..." * (len(self.left_out) > _SHOWN)
+        return (f"{len(self.left_out)} files of {path} were not read: {shown}",)
 
 
 def suffix(path: str) -> str:
@@ -84,12 +93,16 @@ def files_below(folder: str, suffixes: Sequence[str], *, pattern: str = "") -> F
             if name.startswith(".") or suffix(name) not in suffixes or (matcher and not matched):
                 left_out.append(inside)
                 continue
-            parts = {part: text for part, text in matched.groupdict().items() if part in PARTS} if matched else {}
-            files.append(Located(path, os.path.join(os.path.dirname(inside), stem(inside)), parts))
+            files.append(Located(path, os.path.join(os.path.dirname(inside), stem(inside)), parts_of(matched)))
     if not files:
         like = f" whose path ends like {pattern}" if pattern else ""
         raise InputError(f"{folder} holds no {', '.join(suffixes)} file{like}")
     return Folder(files, left_out)
+
+
+def parts_of(matched: re.Match[str] | None) -> dict[str, str]:
+    """What a matched pattern says, of `PARTS`; nothing where none matched."""
+    return {part: text for part, text in matched.groupdict().items() if part in PARTS} if matched else {}
 
 
 def compiled(pattern: str) -> re.Pattern[str]:

@@ -17,8 +17,6 @@ from sensegen_tf.data.sources.rows import Rows, recordings
 from sensegen_tf.errors import InputError
 
 _TERMS = "the owner's own"
-# Most files that a note names.
-_SHOWN = 10
 
 
 def table(path: str, config: TableConfig) -> Readers:
@@ -34,17 +32,12 @@ def table(path: str, config: TableConfig) -> Readers:
     Raises:
       InputError: what is wrong, with file, line or row, and column.
     """
-    notes: list[str] = []
     if os.path.isdir(path):
         folder = paths.files_below(path, tuple(_READERS), pattern=config.path_pattern)
-        files = folder.files
-        if folder.left_out:
-            shown = ", ".join(folder.left_out[:_SHOWN]) + ", ..." * (len(folder.left_out) > _SHOWN)
-            notes.append(f"{len(folder.left_out)} files of {path} were not read: {shown}")
     else:
-        files = [paths.Located(path, paths.stem(path), _parts(path, config))]
-    readers = [functools.partial(_read, each, config) for each in files]
-    return Readers(readers=readers, terms=_TERMS, notes=tuple(notes))
+        folder = paths.Folder([paths.Located(path, paths.stem(path), _parts(path, config))], [])
+    readers = [functools.partial(_read, each, config) for each in folder.files]
+    return Readers(readers=readers, terms=_TERMS, notes=folder.notes(path))
 
 
 def _parts(path, config):
@@ -55,7 +48,7 @@ def _parts(path, config):
     if not matched:
         message = f"the path {path} does not end like path_pattern {config.path_pattern}"
         raise InputError(message, fields=["path_pattern"])
-    return {part: text for part, text in matched.groupdict().items() if part in paths.PARTS}
+    return paths.parts_of(matched)
 
 
 def _read(file, config):

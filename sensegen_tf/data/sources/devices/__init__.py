@@ -17,8 +17,6 @@ from sensegen_tf.data.sources.devices.signals import Opened
 from sensegen_tf.errors import InputError
 
 _TERMS = "the owner's own"
-# Most files that a note names.
-_SHOWN = 10
 # How the site of the E4 names the folder of a session: its start and the device.
 _SESSION = re.compile(r"\d{10}_\w+")
 
@@ -40,7 +38,7 @@ def devices(
 
     Raises:
       InputError: nothing is there. The readers refuse a file that is damaged, or says what cannot be right, channels of
-          several rates without `resample_hz`, and a missing package.
+        several rates without `resample_hz`, and a missing package.
 
     Example:
       >>> recordings = devices("stress_predict", ["BVP"]).load().recordings  # doctest: +SKIP
@@ -54,7 +52,7 @@ def devices(
         opened = _guarded(first, functools.partial(_open, first, table))
         channels = [name for signal in opened.signals for name in signal.channels]
     readers = [functools.partial(_read, file, tuple(channels), table) for file in folder.files]
-    return Readers(readers=readers, terms=_TERMS, notes=tuple(_left_out(os.fspath(data_dir), folder.left_out)))
+    return Readers(readers=readers, terms=_TERMS, notes=folder.notes(os.fspath(data_dir)))
 
 
 def _read(file, wanted, table):
@@ -109,10 +107,10 @@ def _find(data_dir, pattern):
         if matcher and not matched:
             left_out.append(inside)
             continue
-        parts = {part: text for part, text in matched.groupdict().items() if part in paths.PARTS} if matched else {}
         name = inside if os.path.isdir(path) else os.path.splitext(inside)[0]
         above, last = os.path.split(inside)
-        files.append(paths.Located(path, above if above and _SESSION.fullmatch(last) else name, parts))
+        name = above if above and _SESSION.fullmatch(last) else name
+        files.append(paths.Located(path, name, paths.parts_of(matched)))
     if not files:
         like = f" whose path ends like path_pattern {pattern}" if pattern else ""
         raise InputError(
@@ -141,13 +139,6 @@ def _candidates(data_dir, left_out):
             else:
                 left_out.append(os.path.join(below, name))
     return found
-
-
-def _left_out(data_dir, files):
-    if not files:
-        return []
-    shown = ", ".join(files[:_SHOWN]) + ", ..." * (len(files) > _SHOWN)
-    return [f"{len(files)} files of {data_dir} were not read: {shown}"]
 
 
 def _labelled(recording: Recording, file: paths.Located) -> Recording:
